@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Install what the tests need besides Python packages: Prometheus, Alertmanager, Java, Maven and Kafka's jars.
+# Safe to run again: only what is missing is installed. Starts no service. Needs root only if something is missing.
+set -euo pipefail
+
+readonly POLICY=/usr/sbin/policy-rc.d
+repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+missing_packages() {
+    command -v prometheus >/dev/null && command -v promtool >/dev/null || echo prometheus
+    command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || echo prometheus-alertmanager
+    command -v java >/dev/null || echo default-jre-headless
+    command -v mvn >/dev/null || echo maven
+}
+
+install_packages() {
+    if [[ $(id -u) -ne 0 ]] || ! command -v apt-get >/dev/null; then
+        echo "setup: missing $*: install them (this needs root and apt-get)" >&2
+        return 1
+    fi
+    # Debian starts a service when it installs one, unless this file answers 101.
+    if [[ ! -e ${POLICY} ]]; then
+        printf '#!/bin/sh\nexit 101\n' >"${POLICY}"
+        chmod 755 "${POLICY}"
+        trap 'rm -f "${POLICY}"' EXIT
+    fi
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+}
+
+warm_kafka_jars() {
+    local python=${repository}/.venv/bin/python
+    [[ -x ${python} ]] || python=python3
+    (cd "${repository}" && "${python}" -m tests.support.kafka_jars)
+}
+
+mapfile -t packages < <(missing_packages)
+if [[ ${#packages[@]} -gt 0 ]]; then
+    install_packages "${packages[@]}"
+fi
+warm_kafka_jars
+echo "setup: servers for the tests are ready"

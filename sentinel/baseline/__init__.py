@@ -1,0 +1,1 @@
+"""The artifact that holds what offline validation promised: built from files, read by everything after."""

@@ -1,0 +1,59 @@
+"""``sentinel check-config``: whether a configuration is valid, and what it amounts to."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sentinel.config import Config, ConfigError
+
+NAME = "check-config"
+HELP = "Check a configuration: exit status 0 when it is valid, 1 when it is not."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file and how to answer."""
+    parser.add_argument("config", metavar="FILE", help="the configuration")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
+    parser.add_argument(
+        "--show", action="store_true", help="print what is in effect, defaults included and secrets redacted"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Load the configuration; the answer goes to standard output, a fault as text to standard error."""
+    from sentinel.config import ConfigError, load_config
+
+    try:
+        config = load_config(args.config)
+    except ConfigError as error:
+        _report_fault(error, as_json=args.format == "json")
+        return 1
+    _report_valid(args.config, config, as_json=args.format == "json", show=args.show)
+    return 0
+
+
+def _report_valid(path: str, config: Config, *, as_json: bool, show: bool) -> None:
+    from sentinel.config.loader import config_as_builtins, dump_config
+
+    if as_json:
+        answer: dict[str, Any] = {"valid": True, "errors": []}
+        print(json.dumps(answer | ({"config": config_as_builtins(config)} if show else {}), indent=2))
+        return
+    if show:
+        print(dump_config(config), end="")
+        return
+    models = ", ".join(model.key for model in config.models)
+    source = "kafka" if config.source else "none (files only)"
+    print(f"{path}: valid; models: {models}; source: {source}")
+
+
+def _report_fault(error: ConfigError, *, as_json: bool) -> None:
+    if not as_json:
+        print(f"sentinel: {error}", file=sys.stderr)
+        return
+    names = ("source", "line", "column", "path", "message", "hint")
+    print(json.dumps({"valid": False, "errors": [{name: getattr(error, name) for name in names}]}, indent=2))

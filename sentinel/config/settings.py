@@ -1,0 +1,210 @@
+"""The root of the configuration, and the sections that belong to the daemon rather than to a model."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from sentinel.config.addresses import parse_address
+from sentinel.config.durations import Duration
+from sentinel.config.errors import ConfigError
+from sentinel.config.fields import Text, bounded, parsed, path_to
+from sentinel.config.kafka import KafkaSource
+from sentinel.config.model import Model
+from sentinel.config.sizes import Bytes
+from sentinel.config.times import parse_time_us
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the daemon reads events."""
+
+    kafka: Annotated[KafkaSource | None, Meta(description="Read events as a member of a Kafka consumer group.")] = None
+
+    def __post_init__(self) -> None:
+        if self.kafka is None:
+            raise ConfigError("a source needs a kind", hint="supported: kafka")
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What survives a restart."""
+
+    directory: Annotated[
+        Text,
+        path_to("Where pending predictions, counts and offsets are kept. It belongs to one process alone."),
+    ] = "./state"
+    checkpoint_interval: Annotated[
+        Duration,
+        bounded(
+            "Time between two commits of counts with their offsets. 5s bounds what a restart reads again.",
+            Duration.parse("100ms"),
+            Duration.parse("10m"),
+        ),
+    ] = parsed(Duration, "5s")
+    fsync: Annotated[
+        bool,
+        Meta(
+            description="Wait until a commit is on disk. True: without it a power cut may lose commits; "
+            "Kafka still has the events."
+        ),
+    ] = True
+    max_bytes: Annotated[
+        Bytes,
+        bounded(
+            "The most that one store may grow to. Address space, not memory: 64GiB costs nothing until it is used.",
+            Bytes.parse("1MiB"),
+            Bytes.parse("16TiB"),
+        ),
+    ] = parsed(Bytes, "64GiB")
+
+
+class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Metrics, health and the console over HTTP."""
+
+    listen: Annotated[
+        str,
+        Meta(
+            description="host:port. This machine only by default: opening it to a network is a decision. "
+            "Port 0 takes any free one.",
+            examples=["127.0.0.1:9469", "0.0.0.0:9469", "[::1]:9469"],
+        ),
+    ] = "127.0.0.1:9469"
+    reload_endpoint: Annotated[
+        bool,
+        Meta(
+            description="Serve POST /-/reload. Off by default: it is an action without a password; SIGHUP "
+            "does the same."
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        try:
+            parse_address(self.listen)
+        except ValueError as error:
+            raise ConfigError(str(error), keys=("listen",), hint="for example 127.0.0.1:9469") from error
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port to bind."""
+        return parse_address(self.listen)
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What bad or strange input may cost at most."""
+
+    max_event_bytes: Annotated[
+        Bytes,
+        bounded(
+            "Larger events become dead letters. 1MiB is the largest message that brokers take by default.",
+            Bytes.parse("256B"),
+            Bytes.parse("64MiB"),
+        ),
+    ] = parsed(Bytes, "1MiB")
+    max_future_skew: Annotated[
+        Duration,
+        bounded(
+            "Events dated further ahead of the clock become dead letters: one of them would move the "
+            "watermark past all others. An hour forgives a wrong time zone switch.",
+            Duration.parse("0s"),
+            Duration.parse("31d"),
+        ),
+    ] = parsed(Duration, "1h")
+    min_time: Annotated[
+        str,
+        Meta(
+            description="Events dated before become dead letters, as an RFC 3339 time with its zone. 2000 "
+            "lies after the zero of every usual epoch, so an unset clock is caught.",
+            examples=["2000-01-01T00:00:00Z"],
+        ),
+    ] = "2000-01-01T00:00:00Z"
+    dead_letter_head_bytes: Annotated[
+        Bytes,
+        bounded(
+            "First bytes of a bad event that are kept. 256 shows what it is and little of whom it is about.",
+            Bytes.parse("0B"),
+            Bytes.parse("64KiB"),
+        ),
+    ] = parsed(Bytes, "256B")
+    dead_letter_file_bytes: Annotated[
+        Bytes,
+        bounded(
+            "The dead letter file stops growing here and only counts. 64MiB holds some 100,000 of them.",
+            Bytes.parse("0B"),
+            Bytes.parse("1TiB"),
+        ),
+    ] = parsed(Bytes, "64MiB")
+    max_series: Annotated[
+        int,
+        Meta(
+            description="Time series exposed at most; what is cut is counted. 20000 keeps a scrape far "
+            "below its time-out.",
+            ge=100,
+            le=1_000_000,
+        ),
+    ] = 20_000
+
+    def __post_init__(self) -> None:
+        try:
+            parse_time_us(self.min_time)
+        except ValueError as error:
+            raise ConfigError(str(error), keys=("min_time",), hint="for example 2000-01-01T00:00:00Z") from error
+
+    @property
+    def min_time_us(self) -> int:
+        """``min_time`` in microseconds since the epoch, UTC."""
+        return parse_time_us(self.min_time)
+
+
+class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How often the counts are judged."""
+
+    interval: Annotated[
+        Duration,
+        bounded(
+            "Time between two evaluations. 15s is the usual scrape interval; more looks add no false alarm.",
+            Duration.parse("100ms"),
+            Duration.parse("1h"),
+        ),
+    ] = parsed(Duration, "15s")
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the process says about itself on standard error."""
+
+    level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        Meta(description="The least that is worth a line. 'info' is one line per life-cycle event."),
+    ] = "info"
+    format: Annotated[
+        Literal["logfmt", "json"],
+        Meta(description="One line per event in either form; logfmt by default since people read it too."),
+    ] = "logfmt"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that sentinel is told."""
+
+    api_version: Annotated[
+        Literal["sentinel/v1"],
+        Meta(description="The version of this format; required so that it can change."),
+    ] = msgspec.field(name="apiVersion")
+    models: Annotated[list[Model], Meta(description="The models to watch; each (name, version) once.", min_length=1)]
+    source: Annotated[
+        Source | None, Meta(description="Where the daemon reads events. Commands on files need none.")
+    ] = None
+    state: Annotated[State, Meta(description="What survives a restart.")] = msgspec.field(default_factory=State)
+    web: Annotated[Web, Meta(description="Metrics, health and the console.")] = msgspec.field(default_factory=Web)
+    limits: Annotated[Limits, Meta(description="What bad input may cost.")] = msgspec.field(default_factory=Limits)
+    evaluation: Annotated[Evaluation, Meta(description="How often to judge.")] = msgspec.field(
+        default_factory=Evaluation
+    )
+    log: Annotated[Log, Meta(description="Lines on standard error.")] = msgspec.field(default_factory=Log)
+
+    def __post_init__(self) -> None:
+        seen: dict[tuple[str, str], int] = {}
+        for index, model in enumerate(self.models):
+            first = seen.setdefault((model.name, model.version), index)
+            if first != index:
+                message = f"{model.name!r} version {model.version!r} is already models[{first}]"
+                raise ConfigError(message, keys=("models", index))

@@ -1,0 +1,1 @@
+"""Live counts held against the baseline: performance, gap, launch window, feature association."""

@@ -1,0 +1,1 @@
+"""Readers of event formats: bytes or tables in, columns out."""

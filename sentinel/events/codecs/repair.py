@@ -1,0 +1,190 @@
+"""The slow path of the JSON codec: read one refused message leniently, or say exactly what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentinel.events.batch import Reason
+from sentinel.events.schema import Limits
+from sentinel.events.times import BAD_TIME, parse_time
+
+KINDS = ("prediction", "outcome", "backfill")
+
+
+@dataclass(frozen=True, slots=True)
+class PlainEvent:
+    """One event as Python values; ``value`` is the score or the outcome, ``at`` its time in microseconds."""
+
+    kind: str
+    model: str
+    version: str
+    prediction_id: str
+    at: int
+    value: float
+    group: str | None = None
+    inputs: Mapping[str, object] = field(default_factory=dict)
+
+
+class RejectedEventError(ValueError):
+    """The event cannot be counted; carries the reason for the dead letter."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason, detail)
+        self.reason = reason
+        self.detail = detail
+
+
+def repair(
+    payload: bytes, role: str, versions: Mapping[str, Sequence[str]], limits: Limits, received_at: int
+) -> PlainEvent:
+    """Read one message with every tolerance that loses nothing: numeric ids, NaN features, features of odd types.
+
+    Parameters
+    ----------
+    payload : bytes
+    role : str
+        The kind assumed where the event names none, from the topic it came by.
+    versions : mapping
+        Model name -> its configured versions.
+    limits : Limits
+    received_at : int, microseconds since the epoch
+
+    Raises
+    ------
+    RejectedEventError
+        With the reason and one sentence for the producer's owner.
+    """
+    event = _parse(payload)
+    kind = event.get("kind", role)
+    if kind not in KINDS:
+        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {kind!r:.40}; known are {', '.join(KINDS)}")
+    model = _model(event, versions)
+    prediction_id = _identity(event, limits)
+    if kind == "backfill":
+        _mapping(event, "features", required=True)
+        return PlainEvent(kind, model, "", prediction_id, 0, 0.0)
+    if kind == "outcome":
+        at = _time(event, "outcome_at", limits, received_at)
+        return PlainEvent(kind, model, "", prediction_id, at, _outcome(event))
+    version = _version(event, model, versions[model])
+    at = _time(event, "predicted_at", limits, received_at)
+    inputs = dict(_mapping(event, "features"))
+    inputs.update({k: v for k, v in _mapping(event, "slices").items() if v is not None})
+    return PlainEvent(kind, model, version, prediction_id, at, _score(event), _group(event), inputs)
+
+
+def _parse(payload: bytes) -> dict[str, Any]:
+    try:
+        event = json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise RejectedEventError(Reason.NOT_JSON, f"not JSON: {type(error).__name__}: {error!s:.80}") from error
+    if not isinstance(event, dict):
+        raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not a {type(event).__name__}")
+    return event
+
+
+def _model(event: Mapping[str, Any], versions: Mapping[str, Sequence[str]]) -> str:
+    model = event.get("model")
+    if model is None:
+        raise RejectedEventError(Reason.MISSING_FIELD, "model is missing")
+    if not isinstance(model, str):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"model is a {type(model).__name__}, not a string")
+    if model not in versions:
+        raise RejectedEventError(Reason.UNKNOWN_MODEL, f"model {model!r:.80} is not in the configuration")
+    return model
+
+
+def _version(event: Mapping[str, Any], model: str, known: Sequence[str]) -> str:
+    version = event.get("version")
+    if isinstance(version, bool) or not isinstance(version, str | int | None):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"version is a {type(version).__name__}, not a string")
+    if version is None and len(known) == 1:
+        return known[0]
+    if str(version) in known and version is not None:
+        return str(version)
+    named = "no version" if version is None else f"version {version!r:.80}"
+    raise RejectedEventError(
+        Reason.UNKNOWN_VERSION, f"{named} of model {model!r:.80}; known are {', '.join(known):.80}"
+    )
+
+
+def _identity(event: Mapping[str, Any], limits: Limits) -> str:
+    value = event.get("prediction_id")
+    if value is None or value == "":
+        raise RejectedEventError(Reason.MISSING_ID, "prediction_id is missing")
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is a {type(value).__name__}, not a string")
+    text = str(value)
+    if len(text) > limits.max_id_chars:
+        raise RejectedEventError(
+            Reason.OVERSIZED, f"prediction_id has {len(text)} characters, over {limits.max_id_chars}"
+        )
+    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise RejectedEventError(Reason.WRONG_TYPE, "prediction_id holds half of a surrogate pair")
+    return text
+
+
+def _time(event: Mapping[str, Any], name: str, limits: Limits, received_at: int) -> int:
+    value = event.get(name)
+    if value is None:
+        raise RejectedEventError(Reason.MISSING_FIELD, f"{name} is missing")
+    at = parse_time(value)
+    if at == BAD_TIME:
+        raise RejectedEventError(
+            Reason.BAD_TIME, f"{name} {value!r:.40} is no RFC 3339 time and no seconds since the epoch"
+        )
+    if at < limits.earliest_us:
+        raise RejectedEventError(Reason.TIME_TOO_EARLY, f"{name} {value!r:.40} lies before limits.min_time")
+    if at - received_at > limits.max_future_us:
+        ahead = (at - received_at) / 1e6
+        raise RejectedEventError(Reason.TIME_IN_FUTURE, f"{name} lies {ahead:.0f} s ahead of the message's timestamp")
+    return at
+
+
+def _number(event: Mapping[str, Any], name: str) -> float:
+    value = event.get(name)
+    if value is None:
+        raise RejectedEventError(Reason.MISSING_FIELD, f"{name} is missing")
+    if not isinstance(value, int | float) or (isinstance(value, bool) and name == "score"):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"{name} is a {type(value).__name__}, not a number")
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def _score(event: Mapping[str, Any]) -> float:
+    score = _number(event, "score")
+    if not math.isfinite(score):
+        raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"score is {score}")
+    if not 0.0 <= score <= 1.0:
+        raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"score {score!r} is no probability in [0, 1]")
+    return score
+
+
+def _outcome(event: Mapping[str, Any]) -> float:
+    outcome = _number(event, "outcome")
+    if outcome not in (0.0, 1.0):
+        raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome {outcome!r} is neither 0 nor 1")
+    return outcome
+
+
+def _group(event: Mapping[str, Any]) -> str | None:
+    group = event.get("group")
+    if isinstance(group, bool) or not isinstance(group, str | int | None):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"group is a {type(group).__name__}, not a string")
+    return None if group is None else str(group)
+
+
+def _mapping(event: Mapping[str, Any], name: str, *, required: bool = False) -> Mapping[str, object]:
+    value = event.get(name)
+    if value is None and not required:
+        return {}
+    if not isinstance(value, dict):
+        found = "missing" if value is None else f"a {type(value).__name__}, not an object"
+        raise RejectedEventError(Reason.MISSING_FIELD if value is None else Reason.WRONG_TYPE, f"{name} is {found}")
+    return value

@@ -1,0 +1,1 @@
+"""What the outside sees: metrics, the HTTP application, alert rules."""

@@ -1,0 +1,1 @@
+"""The loop, the join and the checkpoint: from decoded batches to summaries."""

@@ -1,0 +1,1 @@
+"""The embedded transactional store that holds what waits for its outcome, one store per input partition."""

@@ -1,0 +1,1 @@
+"""Estimators and tests that read sums, never rows: pure functions of counts and power sums."""

@@ -1,0 +1,55 @@
+"""A rate from two counts."""
+
+from __future__ import annotations
+
+from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
+
+
+def rate_variance(successes: float, n: float) -> float:
+    """Binomial variance of successes / n, never zero: half a success and half a failure are added.
+
+    Parameters
+    ----------
+    successes : float, 0 <= successes <= n
+    n : float, > 0
+
+    Returns
+    -------
+    float, > 0
+
+    Examples
+    --------
+    >>> rate_variance(0, 99)
+    5.0252525e-05
+    """
+    smoothed = (successes + 0.5) / (n + 1.0)
+    return smoothed * (1.0 - smoothed) / n
+
+
+def rate(successes: float, n: float, *, minimum: int = DEFAULT_MINIMUM, reason: str = "too few events") -> Measured:
+    """Share of successes, with the variance of `rate_variance`.
+
+    Parameters
+    ----------
+    successes, n : float
+        Counts.
+    minimum : int, events
+        Fewer than this (never fewer than one) is not enough.
+    reason : str
+        What to say then.
+
+    Returns
+    -------
+    Estimate in 0..1, or NotEnough
+
+    Examples
+    --------
+    >>> rate(30, 100).value
+    0.3
+    >>> rate(0, 3)
+    NotEnough(reason='too few events', n=3, needed=10)
+    """
+    needed = max(minimum, 1)
+    if n < needed:
+        return NotEnough(reason, round(n), needed)
+    return Estimate(successes / n, rate_variance(successes, n), round(n), round(successes))

@@ -1,0 +1,212 @@
+"""The Summary: a Layout and named count arrays that merge by addition, minimum, maximum or union.
+
+Merge is associative and commutative, has a zero, and leaves its right side untouched; counts are integers. So any
+split of the events over batches, restarts, partitions and engines gives the same Summary, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sentinel.errors import CorruptArtifactError, LayoutMismatchError
+from sentinel.summaries import wire
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.rows import Rows
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+
+SUMMARY_KIND = "summary"
+
+
+class Reducer(StrEnum):
+    """How two cells become one."""
+
+    SUM = "sum"
+    MIN = "min"
+    MAX = "max"
+    OR = "or"
+
+    @property
+    def zero(self) -> int:
+        """The cell that changes nothing (of int64 arrays; 0 for unions of flags)."""
+        limits = np.iinfo(np.int64)
+        return {Reducer.MIN: limits.max, Reducer.MAX: limits.min}.get(self, 0)
+
+    def merge_into(self, left: Array, right: Array) -> None:
+        """Reduce ``right`` into ``left``, in place."""
+        ufunc = {
+            Reducer.SUM: np.add,
+            Reducer.MIN: np.minimum,
+            Reducer.MAX: np.maximum,
+            Reducer.OR: np.bitwise_or,
+        }[self]
+        ufunc(left, right, out=left)
+
+
+@dataclass(frozen=True, slots=True)
+class ArraySpec:
+    """One named array of a kind."""
+
+    shape: tuple[int, ...]
+    reducer: Reducer = Reducer.SUM
+    dtype: str = "<i8"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryKind:
+    """One thing that a Summary counts.
+
+    ``arrays`` names its arrays under a layout. ``on_predictions(layout, arrays, rows)`` counts new predictions.
+    ``on_outcomes(layout, arrays, rows, sign)`` counts rows whose outcome arrived (sign +1), or takes them back when
+    it is corrected (sign -1); the outcome stands in ``rows['outcome']``. Only SUM arrays may depend on outcomes:
+    minima, maxima and unions cannot be taken back.
+    """
+
+    name: str
+    tasks: frozenset[str]
+    arrays: Callable[[Layout], Mapping[str, ArraySpec]]
+    on_predictions: Callable[[Layout, Arrays, Rows], None] | None = None
+    on_outcomes: Callable[[Layout, Arrays, Rows, int], None] | None = None
+
+
+def kinds_for(layout: Layout) -> tuple[SummaryKind, ...]:
+    """The registered kinds that count for the layout's task."""
+    from sentinel.summaries.registry import KINDS  # the registry imports the kinds, which import this module
+
+    return tuple(kind for kind in KINDS if layout.task in kind.tasks)
+
+
+def array_specs(layout: Layout) -> dict[str, ArraySpec]:
+    """Every array of a Summary under this layout, by name."""
+    return {name: spec for kind in kinds_for(layout) for name, spec in kind.arrays(layout).items()}
+
+
+@dataclass(slots=True)
+class Summary:
+    """Counts of some events under one Layout: built by :meth:`zero`, grown by ``observe``, combined by ``merge``."""
+
+    layout: Layout
+    arrays: Arrays = field(default_factory=dict)
+
+    @classmethod
+    def zero(cls, layout: Layout) -> Summary:
+        """The Summary of no events: merging it changes nothing."""
+        return cls(layout, {n: np.full(s.shape, s.reducer.zero, s.dtype) for n, s in array_specs(layout).items()})
+
+    def observe_predictions(self, rows: Rows) -> None:
+        """Count new predictions."""
+        for kind in kinds_for(self.layout):
+            if kind.on_predictions is not None:
+                kind.on_predictions(self.layout, self.arrays, rows)
+
+    def observe_outcomes(self, rows: Rows, sign: int = 1) -> None:
+        """Count predictions whose outcome arrived, or take them back with ``sign=-1``."""
+        for kind in kinds_for(self.layout):
+            if kind.on_outcomes is not None:
+                kind.on_outcomes(self.layout, self.arrays, rows, sign)
+
+    def merge(self, other: Summary) -> Summary:
+        """Add another Summary to this one, in place; ``other`` is left as it was.
+
+        Raises
+        ------
+        LayoutMismatchError
+            If the layouts differ.
+        """
+        if self.layout is not other.layout and self.layout.digest != other.layout.digest:
+            raise LayoutMismatchError(
+                f"a Summary of layout {other.layout.digest[:12]} ({other.layout.model} {other.layout.version}) cannot "
+                f"be added to one of layout {self.layout.digest[:12]}: they were counted by different baselines"
+            )
+        for name, spec in array_specs(self.layout).items():
+            spec.reducer.merge_into(self.arrays[name], other.arrays[name])
+        return self
+
+    def copy(self) -> Summary:
+        """An independent Summary with the same counts."""
+        return Summary(self.layout, {name: array.copy() for name, array in self.arrays.items()})
+
+    def frozen(self) -> Summary:
+        """A copy whose arrays cannot be written: what leaves the counting thread."""
+        snapshot = self.copy()
+        for array in snapshot.arrays.values():
+            array.flags.writeable = False
+        return snapshot
+
+    def __getitem__(self, name: str) -> Array:
+        return self.arrays[name]
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Summary)
+            and self.layout.digest == other.layout.digest
+            and all(np.array_equal(self.arrays[name], other.arrays[name]) for name in array_specs(self.layout))
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def n_predictions(self) -> int:
+        """Predictions counted."""
+        return int(self.arrays["scores"].sum())
+
+    @property
+    def n_outcomes(self) -> int:
+        """Predictions counted whose outcome is known."""
+        return int(self.arrays["outcomes"].sum())
+
+    def to_bytes(self) -> bytes:
+        """Versioned, checksummed encoding; the Layout is named by its digest."""
+        return wire.pack(SUMMARY_KIND, {"layout": self.layout.digest}, self.arrays)
+
+    @classmethod
+    def from_bytes(cls, layout: Layout, data: bytes) -> Summary:
+        """Read what :meth:`to_bytes` wrote.
+
+        Raises
+        ------
+        CorruptArtifactError
+            If the bytes were altered or cut.
+        LayoutMismatchError
+            If they were counted under another Layout.
+        """
+        meta, arrays = wire.unpack(SUMMARY_KIND, data)
+        if meta.get("layout") != layout.digest:
+            raise LayoutMismatchError(
+                f"stored counts belong to layout {str(meta.get('layout'))[:12]}, not {layout.digest[:12]}"
+            )
+        specs = array_specs(layout)
+        wrong = [
+            n for n, s in specs.items() if n not in arrays or arrays[n].shape != s.shape or arrays[n].dtype != s.dtype
+        ]
+        if wrong:
+            raise CorruptArtifactError(f"stored counts lack or misshape the arrays {', '.join(sorted(wrong))}")
+        return cls(layout, {name: arrays[name] for name in specs})
+
+
+def add_counts(array: Array, codes: Array, weight: int = 1) -> None:
+    """Add ``weight`` to the cell of each flat code.
+
+    One pass of bincount where codes are many, scattered additions where they are few.
+
+    Parameters
+    ----------
+    array : int64, any shape, contiguous
+    codes : int array, any shape
+        Flat indices into ``array``.
+    weight : int, 1 or -1
+    """
+    flat = array.reshape(-1)
+    codes = codes.reshape(-1)
+    if codes.size * 4 > flat.size:
+        counts = np.bincount(codes, minlength=flat.size)
+        flat += counts if weight == 1 else weight * counts
+    else:
+        np.add.at(flat, codes, weight)

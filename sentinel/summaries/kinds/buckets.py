@@ -1,0 +1,23 @@
+"""Score bin by outcome for each entity-hash bucket: the jackknife's leave-one-out histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.rows import Rows
+
+
+def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
+    return {"buckets": ArraySpec((layout.n_buckets, layout.n_score_bins, 2))}
+
+
+def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+    cells = rows["bucket"].astype(np.int64) * layout.n_score_bins + rows["score_bin"]
+    add_counts(arrays["buckets"], cells * 2 + rows["outcome"].astype(np.int64), sign)
+
+
+KIND = SummaryKind("buckets", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)

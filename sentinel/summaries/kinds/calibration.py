@@ -1,0 +1,23 @@
+"""Sum of the scores in each bin, for predictions whose outcome is known: what the bin promised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sentinel.summaries import fixed_point
+from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.rows import Rows
+
+
+def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
+    return {"score_sums": ArraySpec((layout.n_score_bins,))}
+
+
+def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+    np.add.at(arrays["score_sums"], rows["score_bin"], sign * fixed_point.encode(rows["score"]))
+
+
+KIND = SummaryKind("calibration", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)

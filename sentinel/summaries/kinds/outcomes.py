@@ -1,0 +1,29 @@
+"""Score bin by outcome, overall and per slice: AUC, calibration and every mix are read from these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.rows import Rows
+
+
+def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
+    return {
+        "outcomes": ArraySpec((layout.n_score_bins, 2)),
+        "slice_outcomes": ArraySpec((layout.n_slices, layout.n_slice_score_bins, 2)),
+    }
+
+
+def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+    outcome = rows["outcome"].astype(np.int64)
+    add_counts(arrays["outcomes"], rows["score_bin"] * 2 + outcome, sign)
+    coarse = layout.coarse_bin[rows["score_bin"]]
+    cells = rows["slices"].astype(np.int64) * layout.n_slice_score_bins + coarse[:, None]
+    add_counts(arrays["slice_outcomes"], cells * 2 + outcome[:, None], sign)
+
+
+KIND = SummaryKind("outcomes", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)

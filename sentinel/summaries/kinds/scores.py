@@ -1,0 +1,25 @@
+"""Where the scores of all predictions fall, overall and per slice, before any outcome is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.rows import Rows
+
+
+def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
+    return {
+        "scores": ArraySpec((layout.n_score_bins,)),
+        "slice_scores": ArraySpec((layout.n_slices, layout.n_slice_score_bins)),
+    }
+
+
+def _on_predictions(layout: Layout, arrays: Arrays, rows: Rows) -> None:
+    add_counts(arrays["scores"], rows["score_bin"])
+    coarse = layout.coarse_bin[rows["score_bin"]]
+    add_counts(arrays["slice_scores"], rows["slices"] * layout.n_slice_score_bins + coarse[:, None])
+
+
+KIND = SummaryKind("scores", frozenset({"binary"}), _arrays, on_predictions=_on_predictions)

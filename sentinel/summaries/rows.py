@@ -1,0 +1,170 @@
+"""Binned predictions as fixed-width rows: what waits in the join store, and what the kinds count.
+
+A row holds everything that its outcome will need later, and no raw feature value.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from sentinel.errors import FatalError
+from sentinel.events.batch import F64, I32, I64, Bool, Predictions
+from sentinel.events.schema import INVALID, MISSING, UNSEEN
+from sentinel.summaries.layout import (
+    BIN_ABOVE,
+    BIN_BELOW,
+    BIN_INVALID,
+    BIN_MISSING,
+    BIN_OTHER,
+    BIN_UNSEEN,
+    N_SPECIAL,
+    FeatureBins,
+    Layout,
+    SliceColumn,
+)
+
+Rows = npt.NDArray[np.void]
+
+PENDING, LABELLED, ORPHAN = range(3)
+"""State of a row: a prediction that waits, a prediction with its outcome, an outcome whose prediction is not here."""
+
+HEADER = np.dtype(
+    [
+        ("layout", "<u2"),
+        ("state", "u1"),
+        ("bucket", "u1"),
+        ("score_bin", "<u2"),
+        ("spare", "<u2"),
+        ("predicted_at", "<i8"),
+        ("outcome_at", "<i8"),
+        ("score", "<f8"),
+        ("outcome", "<f8"),
+    ]
+)
+"""The part that all rows share, whatever their layout."""
+
+
+def row_dtype(layout: Layout) -> np.dtype[np.void]:
+    """The row of one layout: the header, the slice slots, the feature bins."""
+    for feature in layout.features:
+        if feature.n_bins > 256:
+            raise FatalError(f"feature {feature.name!r} has {feature.n_bins} bins; a row holds at most 256")
+    fields = [(name, HEADER[name]) for name in HEADER.names or ()]
+    fields.append(("slices", np.dtype(("<u2", (len(layout.slices),)))))
+    fields.append(("features", np.dtype(("u1", (len(layout.features),)))))
+    return np.dtype(fields)
+
+
+def bin_predictions(layout: Layout, predictions: Predictions, layout_id: int = 0) -> Rows:
+    """Write decoded predictions as rows.
+
+    Parameters
+    ----------
+    layout : Layout
+        Whose schema the predictions were decoded by.
+    layout_id : int
+        Names the layout inside the store that will hold the rows.
+
+    Returns
+    -------
+    structured array, shape (n,), dtype :func:`row_dtype`
+    """
+    rows = np.zeros(len(predictions), row_dtype(layout))
+    rows["layout"] = layout_id
+    rows["state"] = PENDING
+    entity = np.where(predictions.groups == 0, predictions.keys, predictions.groups)
+    rows["bucket"] = _mix(entity) % np.uint64(layout.n_buckets)
+    rows["score_bin"] = np.searchsorted(layout.edges_array, predictions.scores, side="right")
+    rows["predicted_at"] = predictions.predicted_at
+    rows["score"] = predictions.scores
+    for j, spec in enumerate(layout.slices):
+        rows["slices"][:, j] = layout.slice_offsets[j] + slice_slots(spec, predictions)
+    numeric = {c.name: j for j, c in enumerate(predictions.schema.numeric)}
+    categorical = {c.name: j for j, c in enumerate(predictions.schema.categorical)}
+    for j, feature in enumerate(layout.features):
+        if feature.kind == "numeric":
+            at = numeric[feature.name]
+            invalid = None if predictions.invalid is None else predictions.invalid[at]
+            rows["features"][:, j] = bin_numbers(feature, predictions.numeric[at], invalid)
+        else:
+            rows["features"][:, j] = bin_categories(feature, predictions.categorical[categorical[feature.name]])
+    return rows
+
+
+def _mix(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Take the high half: the low bits of XXH3 are fine too, but group keys have bit 0 set."""
+    return keys >> np.uint64(32)
+
+
+def bin_numbers(feature: FeatureBins, values: F64, invalid: Bool | None = None) -> I64:
+    """Bin a numeric column.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+        NaN goes to BIN_MISSING, what was no number to BIN_INVALID, infinities out of range.
+    """
+    edges = np.array(feature.edges)
+    if len(edges) < 2:
+        codes = np.full(len(values), BIN_ABOVE, np.int64)
+    else:
+        codes = np.searchsorted(edges[1:-1], values, side="right") + N_SPECIAL
+        codes[values < edges[0]] = BIN_BELOW
+        codes[values > edges[-1]] = BIN_ABOVE
+    codes[np.isnan(values)] = BIN_MISSING
+    if invalid is not None:
+        codes[invalid] = BIN_INVALID
+    return codes
+
+
+def bin_categories(feature: FeatureBins, codes: I32) -> I64:
+    """Bin a categorical column by its codes.
+
+    Returns
+    -------
+    int64 array, shape (n,)
+    """
+    bins = np.where(codes < feature.n_kept, codes + N_SPECIAL, BIN_OTHER).astype(np.int64)
+    bins[codes == MISSING] = BIN_MISSING
+    bins[codes == UNSEEN] = BIN_UNSEEN
+    bins[codes == INVALID] = BIN_INVALID
+    return bins
+
+
+def slice_slots(spec: SliceColumn, predictions: Predictions) -> I64:
+    """Slot of each prediction within one slice column: a value's index, then (other), then (missing)."""
+    if len(spec.columns) == 1:
+        return _single_slots(spec.columns[0], spec.values, spec.edges, predictions)
+    first, second = (_single_values(name, predictions) for name in spec.columns)
+    crossed = {value: slot for slot, value in enumerate(spec.values)}
+    (codes_a, names_a), (codes_b, names_b) = first, second
+    table = np.full((len(names_a) + 1, len(names_b) + 1), len(spec.values), np.int64)
+    for i, a in enumerate(names_a):
+        for j, b in enumerate(names_b):
+            table[i, j] = crossed.get(f"{a},{b}", len(spec.values))
+    slots: I64 = table[np.where(codes_a < 0, -1, codes_a), np.where(codes_b < 0, -1, codes_b)]
+    slots[(codes_a == MISSING) | (codes_b == MISSING)] = len(spec.values) + 1
+    return slots
+
+
+def _single_values(name: str, predictions: Predictions) -> tuple[I32, tuple[str, ...]]:
+    for j, column in enumerate(predictions.schema.categorical):
+        if column.name == name:
+            return predictions.categorical[j], column.vocabulary
+    raise FatalError(f"slice column {name!r} is not categorical: give it bins to slice by it")
+
+
+def _single_slots(name: str, values: tuple[str, ...], edges: tuple[float, ...], predictions: Predictions) -> I64:
+    other, missing = len(values), len(values) + 1
+    for j, column in enumerate(predictions.schema.numeric):
+        if column.name == name:
+            numbers = predictions.numeric[j]
+            slots = np.searchsorted(np.array(edges), numbers, side="right")
+            return np.where(np.isnan(numbers), missing, slots).astype(np.int64)
+    codes, vocabulary = _single_values(name, predictions)
+    index = {value: slot for slot, value in enumerate(values)}
+    table = np.array([index.get(value, other) for value in vocabulary] + [other], np.int64)
+    coded: I64 = table[np.where(codes < 0, len(vocabulary), codes)]
+    coded[codes == MISSING] = missing
+    return coded

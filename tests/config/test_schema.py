@@ -1,0 +1,126 @@
+"""The JSON Schema agrees with the loader, the examples and the checked-in copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from sentinel.config.schema import config_schema
+
+ROOT = Path(__file__).parents[2]
+CHECKED_IN = ROOT / "docs" / "reference" / "config.schema.json"
+
+# Rules between values, of the file system and of the environment are beyond a schema; so is YAML itself.
+BEYOND_A_SCHEMA = {
+    "alias",
+    "bins_unordered",
+    "boolean_text",
+    "bytes_small",
+    "columns_id",
+    "columns_same",
+    "control_character",
+    "cross_of_one",
+    "cross_twice",
+    "deep",
+    "duplicate_key",
+    "duration_long",
+    "duration_short",
+    "empty",
+    "feature_is_column",
+    "feature_name_empty",
+    "key_not_text",
+    "keyfile_alone",
+    "launch_small",
+    "listen_bad",
+    "model_twice",
+    "not_utf8",
+    "not_yaml",
+    "sasl_incomplete",
+    "sasl_unused",
+    "secret_file_empty",
+    "secret_file_missing",
+    "secret_twice",
+    "server_bad",
+    "server_port",
+    "slice_empty",
+    "slice_twice",
+    "source_empty",
+    "tag",
+    "task_unsupported",
+    "time_impossible",
+    "time_without_zone",
+    "topics_same",
+    "two_documents",
+    "variable_malformed",
+    "variable_missing",
+    "warning_rarer",
+}
+
+
+def _validator() -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator(config_schema())
+
+
+def _properties(schema: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    for definition in (schema, *schema["$defs"].values()):
+        yield from definition.get("properties", {}).items()
+
+
+def test_schema_is_a_schema() -> None:
+    """The metaschema of draft 2020-12 accepts it."""
+    jsonschema.Draft202012Validator.check_schema(config_schema())
+
+
+def test_checked_in_copy_is_current() -> None:
+    """Editors read the checked-in file, so it is what the code would print."""
+    current = json.loads(CHECKED_IN.read_text())
+    assert current == config_schema(), "run: sentinel schema config > docs/reference/config.schema.json"
+
+
+@pytest.mark.parametrize("name", ["minimal", "kafka"])
+def test_examples_satisfy_the_schema(name: str) -> None:
+    """An editor shows no fault in the configurations that newcomers copy, references included."""
+    path = ROOT / "configs" / f"{name}.yaml"
+    _validator().validate(yaml.safe_load(path.read_text()))
+    reference = "# yaml-language-server: $schema=../docs/reference/config.schema.json"
+    assert path.read_text().startswith(reference)
+    assert (path.parent / reference.partition("=")[2]).resolve() == CHECKED_IN
+
+
+BAD = sorted(path for path in (Path(__file__).parent / "bad").glob("*.yaml") if path.stem not in BEYOND_A_SCHEMA)
+
+
+@pytest.mark.parametrize("path", BAD, ids=lambda path: path.stem)
+def test_schema_refuses_what_the_loader_refuses(path: Path) -> None:
+    """Unknown keys, wrong types, ranges and choices are seen while typing already."""
+    assert not _validator().is_valid(yaml.safe_load(path.read_text()))
+
+
+def test_every_setting_is_described() -> None:
+    """Each property says in a sentence what it is; each optional one shows its default."""
+    schema = config_schema()
+    for name, prop in _properties(schema):
+        assert prop.get("description", "").endswith("."), name
+    for definition in (schema, *schema["$defs"].values()):
+        optional = set(definition.get("properties", {})) - set(definition.get("required", []))
+        assert all("default" in definition["properties"][name] for name in optional)
+
+
+def test_ranges_of_durations_are_told() -> None:
+    """A schema cannot bound text, so the description names the range."""
+    interval = config_schema()["$defs"]["Evaluation"]["properties"]["interval"]
+    assert interval["description"].endswith("From 100ms to 1h.")
+    assert interval["default"] == "15s"
+
+
+def test_secrets_are_write_only() -> None:
+    """Editors and forms may mask them, and no default is a password."""
+    password = config_schema()["$defs"]["KafkaSource"]["properties"]["sasl_plain_password"]
+    assert {"type": "string", "minLength": 1, "writeOnly": True} in password["anyOf"]
+    assert password["default"] is None

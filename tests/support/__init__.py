@@ -1,0 +1,1 @@
+"""Real servers and other outside things that tests lean on."""
