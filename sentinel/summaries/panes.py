@@ -6,7 +6,8 @@ epoch. So panes, too, do not depend on the order in which events arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -116,9 +117,39 @@ class PaneBook:
                 self._panes[target] = pane
 
 
-def total(layout: Layout, panes: Iterator[tuple[int, Summary]]) -> Summary:
-    """The Summary of all panes together."""
-    result = Summary.zero(layout)
-    for _, pane in panes:
-        result.merge(pane)
-    return result
+@dataclass(frozen=True, slots=True)
+class PaneSeries:
+    """All panes of one model version, in time order: what evaluation reads.
+
+    Parameters
+    ----------
+    layout : Layout
+    width_us : int, microseconds
+        Span of each pane; the start of each is a multiple of it.
+    panes : tuple of (start, Summary)
+        ``start`` in microseconds since the epoch, ascending. The Summaries must not be written.
+    """
+
+    layout: Layout
+    width_us: int
+    panes: tuple[tuple[int, Summary], ...]
+
+    def total(self) -> Summary:
+        """The Summary of all panes together: everything since launch."""
+        result = Summary.zero(self.layout)
+        for _, pane in self.panes:
+            result.merge(pane)
+        return result
+
+
+def join_series(layout: Layout, series: Sequence[PaneSeries]) -> PaneSeries:
+    """Add up the panes of several input partitions, at the coarsest of their widths."""
+    width_us = max((s.width_us for s in series), default=1)
+    merged: dict[int, Summary] = {}
+    for one in series:
+        for start, pane in one.panes:
+            at = start - start % width_us
+            if at not in merged:
+                merged[at] = Summary.zero(layout)
+            merged[at].merge(pane)
+    return PaneSeries(layout, width_us, tuple(sorted(merged.items(), key=lambda item: item[0])))
