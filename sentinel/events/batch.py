@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
@@ -45,7 +45,8 @@ class Reason(StrEnum):
 class DeadLetter:
     """An event that could not be counted, with what an operator needs to find and mend its producer.
 
-    ``head`` holds the first bytes of the event; it may hold feature values and must not be logged.
+    ``head`` holds the first bytes of the event; it may hold feature values and must not be logged. ``kind`` is what the
+    event was taken for: by its topic, as its own word could not be read.
     """
 
     reason: Reason
@@ -54,6 +55,7 @@ class DeadLetter:
     partition: int
     offset: int
     head: bytes
+    kind: str = "prediction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,6 @@ class EventBatch:
     dead_letters: tuple[DeadLetter, ...] = ()
     n_backfills: int = 0
     outcomes_behind: bool = False
-    extras: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         n_rows = sum(map(len, self.predictions)) + sum(map(len, self.outcomes))

@@ -426,7 +426,7 @@ def _origin(messages: Messages, members: Sequence[int]) -> Origin:
 
 def _dead(messages: Messages, i: int, reason: Reason, detail: str, limits: Limits) -> DeadLetter:
     head = (messages.payloads[i] or b"")[: limits.head_bytes]
-    return DeadLetter(reason, detail, messages.topic, messages.partition, messages.offsets[i], head)
+    return DeadLetter(reason, detail, messages.topic, messages.partition, messages.offsets[i], head, messages.role)
 
 
 def assemble(

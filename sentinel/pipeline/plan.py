@@ -1,0 +1,46 @@
+"""What the pipeline is told about each model version: the layout to count under and how long to wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sentinel.clock import MICROSECONDS_PER_SECOND
+from sentinel.summaries.layout import Layout
+
+MINIMUM_GRACE_US = 3_600 * MICROSECONDS_PER_SECOND
+GRACE_RATIO = 0.1
+"""Predictions are kept a tenth longer than the horizon (an hour at least): events of one moment arrive unevenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPlan:
+    """How one model version is joined and counted.
+
+    Parameters
+    ----------
+    layout : Layout
+        From the baseline.
+    horizon_us : int, microseconds
+        An outcome later than this after its prediction does not count.
+    absence : {"missing", "negative"}
+        What it means when the horizon passes without an outcome.
+    pane_width_us : int, microseconds
+    max_panes : int
+    """
+
+    layout: Layout
+    horizon_us: int
+    absence: Literal["missing", "negative"] = "missing"
+    pane_width_us: int = 3_600 * MICROSECONDS_PER_SECOND
+    max_panes: int = 512
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(model, version)."""
+        return self.layout.model, self.layout.version
+
+    @property
+    def keep_us(self) -> int:
+        """How long a prediction stays in the join store, in event time: the horizon and a grace."""
+        return self.horizon_us + max(MINIMUM_GRACE_US, int(self.horizon_us * GRACE_RATIO))

@@ -1,0 +1,78 @@
+"""What became of every event, counted: part of the checkpoint, so a crash never counts an event twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from sentinel.events.batch import DeadLetter
+
+ACCEPTED, DUPLICATE, DEAD_LETTER = "accepted", "duplicate", "dead_letter"
+JOINED, CORRECTED, WAITING, LATE, STALE = "joined", "corrected", "waiting", "late", "stale"
+IGNORED = "ignored"
+MATURED, UNLABELLED, ASSUMED_NEGATIVE, ORPHANED = "matured", "unlabelled", "assumed_negative", "orphaned"
+
+
+class Tally:
+    """Counters of one input partition.
+
+    ``events[kind, result]`` adds up to the events read. ``models[model, version, name]`` splits what can be told apart
+    by model version. ``dead_letters[reason]`` says why events were refused.
+    """
+
+    def __init__(self) -> None:
+        self.events: Counter[tuple[str, str]] = Counter()
+        self.models: Counter[tuple[str, str, str]] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+
+    def refuse(self, letters: Iterable[DeadLetter]) -> None:
+        """Count dead letters."""
+        for letter in letters:
+            self.events[letter.kind, DEAD_LETTER] += 1
+            self.dead_letters[letter.reason] += 1
+
+    def count(self, kind: str, result: str, n: int, key: tuple[str, str] | None = None) -> None:
+        """Count n events of a kind; with a model version also there, as ``kind_result``."""
+        if n:
+            self.events[kind, result] += n
+            if key is not None:
+                self.models[*key, f"{kind}_{result}"] += n
+
+    def note(self, key: tuple[str, str], name: str, n: int) -> None:
+        """Count what befell predictions of a model version later on."""
+        if n:
+            self.models[*key, name] += n
+
+    def to_bytes(self) -> bytes:
+        """Encode for the checkpoint; equal tallies have equal bytes."""
+        rows = [sorted([*key, n] for key, n in counter.items()) for counter in (self.events, self.models)]
+        return msgspec.msgpack.encode([*rows, sorted(self.dead_letters.items())])
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tally:
+        """Read what :meth:`to_bytes` wrote."""
+        events, models, letters = msgspec.msgpack.decode(
+            data, type=tuple[list[tuple[str, str, int]], list[tuple[str, str, str, int]], list[tuple[str, int]]]
+        )
+        tally = cls()
+        tally.events.update({(kind, result): n for kind, result, n in events})
+        tally.models.update({(model, version, name): n for model, version, name, n in models})
+        tally.dead_letters.update(dict(letters))
+        return tally
+
+
+def add_up(tallies: Iterable[Tally]) -> Tally:
+    """The tally of several partitions together."""
+    total = Tally()
+    for tally in tallies:
+        total.events.update(tally.events)
+        total.models.update(tally.models)
+        total.dead_letters.update(tally.dead_letters)
+    return total
+
+
+def of_model(models: Mapping[tuple[str, str, str], int], key: tuple[str, str]) -> dict[str, int]:
+    """The named counts of one model version."""
+    return {name: n for (model, version, name), n in sorted(models.items()) if (model, version) == key}
