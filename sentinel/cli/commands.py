@@ -9,7 +9,13 @@ if TYPE_CHECKING:
     import argparse
 
 COMMANDS: dict[str, str] = {
+    "baseline": "sentinel.cli.baseline",
     "check-config": "sentinel.cli.check_config",
+    "demo": "sentinel.cli.demo",
+    "explain": "sentinel.cli.explain",
+    "replay": "sentinel.cli.replay",
+    "run": "sentinel.cli.run",
+    "rules": "sentinel.cli.rules",
     "schema": "sentinel.cli.schema",
     "version": "sentinel.cli.version",
 }

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-
-from sentinel.errors import FatalError
+from typing import Any
 
 NAME = "schema"
 HELP = "Print the JSON Schema of the configuration or of the report."
@@ -17,16 +16,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the schema as JSON.
+    """Print the schema as JSON."""
+    print(json.dumps(_schema(args.document), indent=2, ensure_ascii=False))
+    return 0
 
-    Raises
-    ------
-    FatalError
-        If this version has no schema of that document.
-    """
-    if args.document == "report":
-        raise FatalError("this version has no schema of the report yet; `sentinel schema config` prints the other")
+
+def _schema(document: str) -> dict[str, Any]:
+    if document == "report":
+        from sentinel.diagnosis.report import report_schema
+
+        return report_schema()
     from sentinel.config.schema import config_schema
 
-    print(json.dumps(config_schema(), indent=2, ensure_ascii=False))
-    return 0
+    return config_schema()

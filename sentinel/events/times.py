@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,9 @@ from sentinel.events.batch import I64, Bool
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SEPARATORS = ((4, b"-"), (7, b"-"), (10, b"T"), (13, b":"), (16, b":"))
+_FIELDS = ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))
 _SECONDS_LENGTH = len("2026-11-20T12:00:00")
+_ZERO = np.uint8(ord("0"))
 BAD_TIME = np.iinfo(np.int64).min
 """Marks a time that could not be read; far below every valid time."""
 
@@ -34,9 +36,8 @@ def parse_time(value: object) -> int:
     if isinstance(value, bool):
         return BAD_TIME
     if isinstance(value, int | float):
-        seconds = float(value)
-        in_range = math.isfinite(seconds) and abs(seconds) < 1e11
-        return round(seconds * MICROSECONDS_PER_SECOND) if in_range else BAD_TIME
+        in_range = abs(value) < 1e11  # false for NaN, and before the conversion: an int may be too large for a float
+        return round(float(value) * MICROSECONDS_PER_SECOND) if in_range else BAD_TIME
     if not isinstance(value, str):
         return BAD_TIME
     try:
@@ -73,44 +74,54 @@ def _parse_uniform(values: Sequence[object]) -> I64 | None:
         joined = "".join(values).encode("ascii")  # type: ignore[arg-type]
     except (TypeError, UnicodeEncodeError):
         return None
-    if len(joined) != length * len(values) or any(len(v) != length for v in values):  # type: ignore[arg-type]
+    if len(joined) != length * len(values) or set(map(len, values)) != {length}:  # type: ignore[arg-type]
         return None
     text = np.frombuffer(joined, np.uint8).reshape(len(values), length)
-    digits = text.astype(np.int64) - ord("0")
-    if not _shape_is_right(text, digits, n_fraction):
+    if not _shape_is_right(text, max(n_fraction, 0)):
         return None
-    return _assemble(digits, max(n_fraction, 0))
+    return _assemble(text, max(n_fraction, 0))
 
 
-def _shape_is_right(text: npt.NDArray[np.uint8], digits: I64, n_fraction: int) -> bool:
-    separators = [*_SEPARATORS, (text.shape[1] - 1, b"Z")]
-    if n_fraction > 0:
-        separators.append((_SECONDS_LENGTH, b"."))
-    positions = [position for position, _ in separators]
-    if not all((text[:, position] == ord(mark)).all() for position, mark in separators):
-        return False
-    numbers = np.delete(digits, positions, axis=1)
-    return bool(((numbers >= 0) & (numbers <= 9)).all())
+@cache
+def _shape(n_fraction: int) -> tuple[I64, npt.NDArray[np.uint8], I64]:
+    """Positions and bytes of the marks of a time with this many fraction digits, and the positions of its digits."""
+    length = _SECONDS_LENGTH + 1 + (n_fraction + 1 if n_fraction else 0)
+    marks = dict([*_SEPARATORS, (length - 1, b"Z")])
+    if n_fraction:
+        marks[_SECONDS_LENGTH] = b"."
+    positions = np.array(sorted(marks), np.int64)
+    expected = np.frombuffer(b"".join(marks[p] for p in sorted(marks)), np.uint8)
+    return positions, expected, np.setdiff1d(np.arange(length), positions)
 
 
-def _number(digits: I64, start: int, stop: int) -> I64:
-    powers = 10 ** np.arange(stop - start - 1, -1, -1, dtype=np.int64)
-    result: I64 = digits[:, start:stop] @ powers
-    return result
+def _shape_is_right(text: npt.NDArray[np.uint8], n_fraction: int) -> bool:
+    positions, expected, numbers = _shape(n_fraction)
+    digits = text[:, numbers] - _ZERO  # wraps below "0", so that one comparison holds both bounds
+    return bool((text[:, positions] == expected).all() and (digits <= 9).all())
 
 
-def _assemble(digits: I64, n_fraction: int) -> I64:
-    year, month, day = _number(digits, 0, 4), _number(digits, 5, 7), _number(digits, 8, 10)
-    hour, minute, second = _number(digits, 11, 13), _number(digits, 14, 16), _number(digits, 17, 19)
+def _assemble(text: npt.NDArray[np.uint8], n_fraction: int) -> I64:
+    digits = (text - _ZERO).astype(np.float64)
+    # Exact: every product and sum is an integer far below 2^53.
+    fields = (digits @ _weights(n_fraction)).astype(np.int64)
+    year, month, day, hour, minute, second, micros = fields.T
     in_range: Bool = (year >= 1) & (month >= 1) & (month <= 12) & (hour < 24) & (minute < 60) & (second < 60)
     months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     after = (months + 1).astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
     in_range &= (day >= 1) & (day <= after - first)
     seconds = (first + day - 1) * 86_400 + hour * 3_600 + minute * 60 + second
-    micros = seconds * MICROSECONDS_PER_SECOND
-    if n_fraction:
-        kept = min(n_fraction, 6)
-        start = _SECONDS_LENGTH + 1
-        micros += _number(digits, start, start + kept) * 10 ** (6 - kept)
-    return np.where(in_range, micros, BAD_TIME)
+    return np.where(in_range, seconds * MICROSECONDS_PER_SECOND + micros, BAD_TIME)
+
+
+@cache
+def _weights(n_fraction: int) -> npt.NDArray[np.float64]:
+    """Matrix that turns the digits of a time into year, month, day, hour, minute, second and microseconds."""
+    length = _SECONDS_LENGTH + 1 + (n_fraction + 1 if n_fraction else 0)
+    weights = np.zeros((length, len(_FIELDS) + 1))
+    for j, (start, stop) in enumerate(_FIELDS):
+        weights[start:stop, j] = 10.0 ** np.arange(stop - start - 1, -1, -1)
+    kept = min(n_fraction, 6)
+    start = _SECONDS_LENGTH + 1
+    weights[start : start + kept, -1] = 10.0 ** np.arange(5, 5 - kept, -1)
+    return weights

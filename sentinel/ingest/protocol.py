@@ -91,8 +91,8 @@ class Source(Protocol):
         -------
         list of EventBatch, in ascending order of partition
             At most one a partition, predictions and outcomes together, each in offset order. ``positions`` names only
-            topics that moved; merge them over the earlier ones. Empty when nothing came; a batch without rows
-            when only skipped messages (tombstones) came, since its positions moved.
+            topics that moved; merge them over the earlier ones. Empty when nothing came. Messages without a value
+            (tombstones) pass through to the codec.
 
         Raises
         ------
@@ -104,8 +104,9 @@ class Source(Protocol):
     def commit(self, positions: Mapping[int, Mapping[str, int]]) -> None:
         """Tell the source how far the checkpoint has come, after it is on disk.
 
-        Advice, for the eyes of operators and their tools: nothing is ever resumed from it. Does not wait for an
-        answer; a failure is counted and logged, never raised. Partitions that are not assigned are left out.
+        Advice, for the eyes of operators and their tools: nothing is ever resumed from it, though what it covers may
+        be forgotten. Does not wait for an answer; a failure is counted and logged, never raised. Partitions that are
+        not assigned are left out.
         """
         ...
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sentinel.clock import Clock
 from sentinel.errors import StoreError
-from sentinel.events.batch import DeadLetter
+from sentinel.events.batch import DeadLetter, EventBatch
 from sentinel.ingest.protocol import Source
 from sentinel.logs import get_logger
 from sentinel.pipeline.partition import PartitionPipeline
@@ -85,6 +85,7 @@ class Loop:
         self._stores: dict[int, JoinStore] = {}
         self._partitions: dict[int, PartitionPipeline] = {}
         self._dirty: set[int] = set()
+        self._retry_at: dict[int, float] = {}
         self._due = clock.monotonic() + checkpoint_seconds
         self._stop = threading.Event()
         self.status = LoopStatus(turned_at=clock.monotonic())
@@ -95,7 +96,8 @@ class Loop:
         Raises
         ------
         FatalError
-            If a person has to act first. What was counted since the last checkpoint is read again after a restart.
+            If a person has to act first, or the last checkpoint failed. What was counted since the last good one is
+            read again after a restart.
         """
         try:
             while not self._stop.is_set() and not self._source.exhausted():
@@ -116,42 +118,90 @@ class Loop:
         int, events processed
         """
         self._follow_assignment()
-        n_events = 0
-        for batch in self._source.poll(poll_seconds):
-            partition = self._partitions.get(batch.partition)
-            if partition is None:
-                continue
-            self._dirty.add(batch.partition)
-            refused = partition.process(batch)
-            if refused:
-                self._on_dead_letters(refused)
-            n_events += len(batch)
+        self._resume_due()
+        n_events = sum(self._count(batch) for batch in self._source.poll(poll_seconds))
         if self._clock.monotonic() >= self._due:
-            self._try_checkpoint()
+            self._save_all()
         self.status.turned_at = self._clock.monotonic()
         self.status.turns += 1
         return n_events
 
     def checkpoint(self) -> None:
-        """Make all partitions durable, then tell the source."""
-        positions = {}
+        """Make all partitions durable, then tell the source.
+
+        Raises
+        ------
+        StoreError
+            If a store refused. The other partitions are durable; the refused ones are back at their last checkpoint.
+        """
+        failure = self._save_all()
+        if failure is not None:
+            raise failure
+
+    def _count(self, batch: EventBatch) -> int:
+        partition = self._partitions.get(batch.partition)
+        if partition is None:
+            return 0
+        self._dirty.add(batch.partition)
+        try:
+            refused = partition.process(batch)
+        except StoreError as error:
+            self._go_back(batch.partition, error)
+            return 0
+        if refused:
+            self._on_dead_letters(refused)
+        return len(batch)
+
+    def _save_all(self) -> StoreError | None:
+        positions, failure = {}, None
         for number in sorted(self._dirty):
-            positions[number] = self._save(number)
+            try:
+                positions[number] = self._save(number)
+            except StoreError as error:
+                self._go_back(number, error)
+                failure = error
         self._dirty.clear()
         self._due = self._clock.monotonic() + self._checkpoint_seconds
-        self.status.checkpoint_success_us = self._clock.now_us()
         if positions:
             self._source.commit(positions)
+        if failure is None and not self._retry_at:
+            self.status.checkpoint_success_us = self._clock.now_us()
         self._on_checkpoint()
+        return failure
 
-    def _try_checkpoint(self) -> None:
-        """A failed checkpoint (disk full) is loud and tried again; counting goes on in memory meanwhile."""
-        try:
-            self.checkpoint()
-        except StoreError as error:
-            self.status.checkpoint_failures += 1
-            self._due = self._clock.monotonic() + RETRY_SECONDS
-            log.error("checkpoint_failed", error=str(error), retry_seconds=RETRY_SECONDS)
+    def close(self) -> None:
+        """Release every partition; what was not checkpointed is dropped. For callers of :meth:`turn`."""
+        self._release(list(self._partitions))
+
+    @property
+    def n_joined(self) -> int:
+        """Predictions joined with their outcome, over all partitions held."""
+        return sum(partition.n_joined for partition in self._partitions.values())
+
+    def _go_back(self, number: int, error: StoreError) -> None:
+        """Return a partition to its last checkpoint and read on from there after a while.
+
+        A store that failed half way through a write cannot commit what is left of it, so what was counted since is
+        dropped, and counted again from the log.
+        """
+        self._note_failure(number, error)
+        store = self._stores[number]
+        store.rollback()
+        self._partitions[number] = partition = PartitionPipeline(number, store, self._plans)
+        self._dirty.discard(number)
+        self._source.pause([number])
+        self._source.start_at(number, partition.positions)
+        self._retry_at[number] = self._clock.monotonic() + RETRY_SECONDS
+
+    def _note_failure(self, number: int, error: StoreError) -> None:
+        self.status.checkpoint_failures += 1
+        log.error("checkpoint_failed", partition=number, error=str(error), retry_seconds=RETRY_SECONDS)
+
+    def _resume_due(self) -> None:
+        now = self._clock.monotonic()
+        for number in [number for number, at in self._retry_at.items() if at <= now]:
+            del self._retry_at[number]
+            self._source.resume([number])
 
     def _save(self, number: int) -> dict[str, int]:
         partition = self._partitions[number]
@@ -178,7 +228,10 @@ class Loop:
         self._release(sorted(changes.lost))
         held = [number for number in sorted(changes.revoked) if number in self._partitions]
         for number in held:
-            self._save(number)
+            try:
+                self._save(number)
+            except StoreError as error:  # its last checkpoint stays true; whoever owns it now reads on from its own
+                self._note_failure(number, error)
         self._release(held)
         gone = changes.lost | changes.revoked
         self.status.views = {number: view for number, view in self.status.views.items() if number not in gone}
@@ -199,6 +252,8 @@ class Loop:
         for number in list(numbers):
             self._partitions.pop(number, None)
             self._dirty.discard(number)
+            if self._retry_at.pop(number, None) is not None:
+                self._source.resume([number])
             store = self._stores.pop(number, None)
             if store is not None:
                 store.close()

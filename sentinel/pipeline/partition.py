@@ -1,14 +1,19 @@
 """One input partition: predictions wait for their outcomes, joined pairs are counted, and all of it is one transaction.
 
-Whether an outcome counts is decided by event times alone, never by how far processing has come, so that re-reading the
-log gives the same counts.
+Whether an event counts is decided by event times and by the order of its own topic, so that re-reading the log gives
+the same counts however it is cut into batches and however the two topics interleave. What is promised, exactly:
+
+* Predictions: which are refused (expired, duplicate) depends on the predictions topic alone.
+* Outcomes: the Summaries are the same as long as each on-time outcome is read while its prediction is held, which is
+  the horizon and a grace of event time; and with at most two outcomes read ahead of one prediction.
+* Tallies: the same, too, but for outcomes that come when their prediction is about to be let go (late or orphaned, by
+  where a batch ends) and for late ones among several read ahead of their prediction.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -18,6 +23,7 @@ from sentinel.events.batch import (
     F64,
     I64,
     U64,
+    Bool,
     DeadLetter,
     EventBatch,
     Origin,
@@ -26,16 +32,18 @@ from sentinel.events.batch import (
     Reason,
 )
 from sentinel.pipeline import tally as results
+from sentinel.pipeline.ahead import orphans, remember, settle_for
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
+from sentinel.pipeline.stored_rows import rounds, rows_of
 from sentinel.pipeline.tally import Tally
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.panes import PaneBook, PaneSeries
-from sentinel.summaries.rows import HEADER, LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
+from sentinel.summaries.rows import LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
 
 EXPIRY_BATCH = 50_000
-_NO_LAYOUT = 0xFFFF
-_NEVER = np.iinfo(np.int64).min
+_NEVER = int(np.iinfo(np.int64).min)
+_FOREVER = 1 << 62
 
 STATE_META, STATE_TALLY = "meta", "tally"
 
@@ -46,6 +54,7 @@ class _Meta(msgspec.Struct):
     positions: dict[str, int]
     watermark: int
     layouts: dict[str, int]
+    names: dict[int, tuple[str, str]]
     widths: dict[int, int]
 
 
@@ -73,6 +82,8 @@ class PartitionPipeline:
             model = plan.layout.model
             self._keep_by_model[model] = max(self._keep_by_model[model], plan.keep_us)
         self._layout_ids: dict[str, int] = {}
+        self._names: dict[int, tuple[str, str]] = {}
+        self._widths: dict[int, int] = {}
         self._books: dict[int, PaneBook] = {}
         self._by_id: dict[int, ModelPlan] = {}
         self._published: dict[int, dict[int, Summary]] = defaultdict(dict)
@@ -92,130 +103,159 @@ class PartitionPipeline:
         """
         self.tally.refuse(batch.dead_letters)
         self.tally.count("backfill", results.IGNORED, batch.n_backfills)
-        refused = self._predictions(batch.predictions) if batch.predictions else []
+        refused = self._predictions([group for group in batch.predictions if len(group)])
         self.tally.refuse(refused)
-        if batch.outcomes:
-            self._outcomes(batch.outcomes)
+        self._outcomes([group for group in batch.outcomes if len(group)])
         self.positions.update(batch.positions)
         if not batch.outcomes_behind:
             self._expire()
         return [*batch.dead_letters, *refused]
 
     def _predictions(self, groups: Sequence[Predictions]) -> list[DeadLetter]:
-        refused: list[DeadLetter] = []
-        keep = self._fresh_rows(groups, refused)
-        for key, members in _by_model_version(groups).items():
-            plan = self._plans[key]
-            layout_id = self._layout_ids[plan.layout.digest]
-            rows = np.concatenate([bin_predictions(plan.layout, groups[g], layout_id)[keep[g]] for g in members])
-            keys = np.concatenate([groups[g].keys[keep[g]] for g in members])
-            if len(rows):
-                self._wait_or_join(plan, layout_id, keys, rows)
-        return refused
-
-    def _fresh_rows(self, groups: Sequence[Predictions], refused: list[DeadLetter]) -> list[npt.NDArray[np.bool_]]:
-        """Which rows of each group are neither repeated nor too old; the first of equal ids wins, in log order."""
-        sizes = np.cumsum([len(g) for g in groups])[:-1]
+        if not groups:
+            return []
+        plans = [self._plans[g.schema.model, g.schema.version] for g in groups]
+        sizes = [len(g) for g in groups]
         keys = np.concatenate([g.keys for g in groups])
         times = np.concatenate([g.predicted_at for g in groups])
-        keeps = np.concatenate([np.full(len(g), self._plans[g.schema.model, g.schema.version].keep_us) for g in groups])
-        offsets = np.concatenate([g.origin.offsets for g in groups])
-        order = np.argsort(offsets, kind="stable")
+        order = np.argsort(np.concatenate([g.origin.offsets for g in groups]), kind="stable")
         newest = np.empty_like(times)  # the latest prediction time up to and with each row, in log order
         newest[order] = np.maximum.accumulate(np.maximum(times[order], self.watermark))
         self.watermark = int(newest[order[-1]])
-        expired = times + keeps < newest
-        duplicate = self._held(keys) | _repeated(keys, offsets)
-        origins = [(g.origin, row) for g in groups for row in range(len(g))] if (expired | duplicate).any() else []
-        gone = np.flatnonzero(expired | duplicate).tolist()
-        refused.extend(_refuse(*origins[at], expired=bool(expired[at])) for at in gone)
-        for g, dead in zip(groups, np.split(expired, sizes), strict=True):
-            self.tally.note((g.schema.model, g.schema.version), "prediction_expired", int(dead.sum()))
-        for g, dead in zip(groups, np.split(duplicate & ~expired, sizes), strict=True):
-            self.tally.note((g.schema.model, g.schema.version), "prediction_duplicate", int(dead.sum()))
-        return np.split(~(expired | duplicate), sizes)
+        expired = times + np.repeat([plan.keep_us for plan in plans], sizes) < newest
+        duplicate = np.zeros(len(keys), np.bool_)
+        stored = np.concatenate([self._binned(plan, g) for plan, g in zip(plans, groups, strict=True)])
+        alive = order[~expired[order]]
+        for members in rounds(keys[alive]):
+            at = alive[members]
+            duplicate[at] = self._admit(keys[at], stored[at], newest[at])
+        return self._refused(groups, expired, duplicate)
 
-    def _held(self, keys: U64) -> npt.NDArray[np.bool_]:
-        found, stored = self._store.get(keys)
-        predicted: npt.NDArray[np.bool_] = found & (_headers(stored)["state"] != ORPHAN)
-        return predicted
+    def _binned(self, plan: ModelPlan, group: Predictions) -> U8Matrix:
+        return self._widen(bin_predictions(plan.layout, group, self._layout_ids[plan.layout.digest]))
 
-    def _wait_or_join(self, plan: ModelPlan, layout_id: int, keys: U64, rows: Rows) -> None:
-        found, stored = self._store.get(keys)
+    def _admit(self, keys: U64, stored: U8Matrix, newest: I64) -> Bool:
+        """Take predictions of distinct ids in; True where the id is already counted."""
+        layouts = rows_of(stored)["layout"]
+        found, held = self._store.get(keys)
+        ahead = rows_of(held)
         if found.any():
-            early = _headers(stored)
-            rows["outcome"] = np.where(found, early["outcome"], 0.0)
-            rows["outcome_at"] = np.where(found, early["outcome_at"], 0)
-            on_time = found & (rows["outcome_at"] - rows["predicted_at"] <= plan.horizon_us)
-            rows["state"] = np.where(on_time, LABELLED, PENDING)
-            self.tally.note(plan.key, "outcome_late", int((found & ~on_time).sum()))
-        book = self._books[layout_id]
+            found &= ~self._let_go(found, held, layouts, newest)
+        early = found & (ahead["state"] == ORPHAN)
+        duplicate: Bool = found & ~early
+        for layout_id in np.unique(layouts[~duplicate]).tolist():
+            at = np.flatnonzero(~duplicate & (layouts == layout_id))
+            self._accept(layout_id, keys[at], stored[at], np.flatnonzero(early[at]), ahead[at])
+        return duplicate
+
+    def _let_go(self, found: Bool, held: U8Matrix, layouts: npt.NDArray[np.uint16], newest: I64) -> Bool:
+        """Settle held rows whose time was over when the new prediction of their id was logged.
+
+        Batches end somewhere, and rows expire at their ends; the counts must not show where that was.
+        """
+        headers = rows_of(held)
+        orphans = headers["state"] == ORPHAN
+        predicted_until = headers["predicted_at"] + self._keep_us[np.minimum(headers["layout"], len(self._keep_us) - 1)]
+        until = np.where(orphans, headers["outcome_at"] + self._keep_ahead_us[layouts], predicted_until)
+        over: Bool = found & (until < newest)
+        if over.any():
+            self._settle(held[over])
+        return over
+
+    def _accept(self, layout_id: int, keys: U64, stored: U8Matrix, early: I64, ahead: Rows) -> None:
+        """Count new predictions of one layout; those at ``early`` have outcomes waiting in ``ahead``."""
+        plan, book = self._by_id[layout_id], self._books[layout_id]
+        rows = rows_of(stored, row_dtype(plan.layout))
         book.observe_predictions(rows)
-        joined = rows[rows["state"] == LABELLED]
-        if len(joined):
-            book.observe_outcomes(joined)
-        self._store.put(keys, rows["predicted_at"] + plan.keep_us, self._widen(rows))
+        if len(early):
+            values, times, on_time = settle_for(ahead[early], rows["predicted_at"][early] + plan.horizon_us)
+            at = early[on_time]
+            rows["outcome"][at], rows["outcome_at"][at], rows["state"][at] = values[on_time], times[on_time], LABELLED
+            book.observe_outcomes(rows[at])
+            self.tally.n_waiting -= len(early)
+            self.tally.count("outcome", results.JOINED, len(at), plan.key)
+            self.tally.count("outcome", results.LATE, len(early) - len(at), plan.key)
+            self.tally.note(plan.key, results.JOINED, len(at))
+        self._store.put(keys, rows["predicted_at"] + plan.keep_us, stored)
         self.tally.count("prediction", results.ACCEPTED, len(rows), plan.key)
-        self.tally.note(plan.key, results.JOINED, len(joined))
+
+    def _refused(self, groups: Sequence[Predictions], expired: Bool, duplicate: Bool) -> list[DeadLetter]:
+        refused: list[DeadLetter] = []
+        start = 0
+        for group in groups:
+            part = slice(start, start + len(group))
+            start = part.stop
+            key = group.schema.model, group.schema.version
+            self.tally.note(key, "prediction_expired", int(expired[part].sum()))
+            self.tally.note(key, "prediction_duplicate", int(duplicate[part].sum()))
+            gone = np.flatnonzero(expired[part] | duplicate[part]).tolist()
+            refused.extend(_refuse(group.origin, row, expired=bool(expired[part][row])) for row in gone)
+        return refused
 
     def _outcomes(self, groups: Sequence[Outcomes]) -> None:
-        keys = np.concatenate([g.keys for g in groups])
+        if not groups:
+            return
         order = np.argsort(np.concatenate([g.origin.offsets for g in groups]), kind="stable")
+        keys = np.concatenate([g.keys for g in groups])[order]
         values = np.concatenate([g.outcomes for g in groups])[order]
         times = np.concatenate([g.outcome_at for g in groups])[order]
-        keep_us = np.concatenate([np.full(len(g), self._keep_by_model[g.model]) for g in groups])[order]
-        for members in _rounds(keys[order]):
-            self._unique_outcomes(keys[order][members], values[members], times[members], keep_us[members])
+        keep_us = np.repeat([self._keep_by_model[g.model] for g in groups], [len(g) for g in groups])[order]
+        for members in rounds(keys):
+            self._unique_outcomes(keys[members], values[members], times[members], keep_us[members])
 
     def _unique_outcomes(self, keys: U64, values: F64, times: I64, keep_us: I64) -> None:
         """Apply outcomes of distinct predictions."""
         found, stored = self._store.get(keys)
-        headers = _headers(stored)
-        lone = ~found | (headers["state"] == ORPHAN)
-        self._keep_orphans(keys[lone], values[lone], times[lone], keep_us[lone], found[lone], headers[lone])
-        waiting = np.flatnonzero(~lone)
-        for layout_id in np.unique(headers["layout"][waiting]).tolist():
-            members = waiting[headers["layout"][waiting] == layout_id]
+        headers = rows_of(stored)
+        known = found & (headers["state"] == ORPHAN)
+        self._start_waiting(keys, values, times, keep_us, np.flatnonzero(~found))
+        self._go_on_waiting(keys, values, times, keep_us, np.flatnonzero(known), headers)
+        joining = np.flatnonzero(found & ~known)
+        layouts = headers["layout"][joining]
+        for layout_id in np.unique(layouts).tolist():
+            at = joining[layouts == layout_id]
             if layout_id not in self._by_id:  # predicted under a baseline that is no longer configured
-                self.tally.count("outcome", results.STALE, len(members))
+                self.tally.count("outcome", results.STALE, len(at))
                 continue
-            self._join(layout_id, keys[members], stored[members], values[members], times[members])
+            self._join(layout_id, keys[at], stored[at], values[at], times[at])
 
-    def _keep_orphans(self, keys: U64, values: F64, times: I64, keep_us: I64, known: Any, headers: Rows) -> None:
-        if not len(keys):
+    def _start_waiting(self, keys: U64, values: F64, times: I64, keep_us: I64, at: I64) -> None:
+        if len(at):
+            self.tally.n_waiting += len(at)
+            self._store.put(keys[at], times[at] + keep_us[at], self._widen(orphans(values[at], times[at])))
+
+    def _go_on_waiting(self, keys: U64, values: F64, times: I64, keep_us: I64, at: I64, headers: Rows) -> None:
+        """Note more outcomes of predictions that are not here."""
+        if not len(at):
             return
-        same = known & (headers["outcome"] == values)
-        self.tally.count("outcome", results.DUPLICATE, int(same.sum()))
-        self.tally.count("outcome", results.CORRECTED, int((known & ~same).sum()))
-        self.tally.count("outcome", results.WAITING, int((~known).sum()))
-        new = ~same
-        rows = np.zeros(int(new.sum()), HEADER)
-        rows["layout"], rows["state"] = _NO_LAYOUT, ORPHAN
-        rows["outcome"], rows["outcome_at"] = values[new], times[new]
-        self._store.put(keys[new], times[new] + keep_us[new], self._widen(rows))
+        rows = headers[at]
+        same = int((rows["outcome"] == values[at]).sum())
+        self.tally.count("outcome", results.DUPLICATE, same)
+        self.tally.count("outcome", results.CORRECTED, len(at) - same)
+        remember(rows, values[at], times[at])
+        self._store.put(keys[at], rows["outcome_at"] + keep_us[at], self._widen(rows))
 
     def _join(self, layout_id: int, keys: U64, stored: U8Matrix, values: F64, times: I64) -> None:
         plan, book = self._by_id[layout_id], self._books[layout_id]
-        dtype = row_dtype(plan.layout)
-        rows: Rows = np.ascontiguousarray(stored[:, : dtype.itemsize]).view(dtype)[:, 0]
+        rows = rows_of(stored, row_dtype(plan.layout))
         late = times - rows["predicted_at"] > plan.horizon_us
-        labelled = rows["state"] == LABELLED
-        same = labelled & (rows["outcome"] == values) & ~late
-        changed = labelled & ~same & ~late
-        fresh = ~labelled & ~late
-        if changed.any():
-            book.observe_outcomes(rows[changed], -1)
-        write = changed | fresh
-        rows["outcome"] = np.where(write, values, rows["outcome"])
-        rows["outcome_at"] = np.where(write, times, rows["outcome_at"])
-        rows["state"] = np.where(write, LABELLED, rows["state"])
+        known = ~late & (rows["state"] == LABELLED)
+        agrees = rows["outcome"] == values
+        fresh, corrected, repeated = ~late & ~known, known & ~agrees, known & agrees
+        redone = corrected | (repeated & (times < rows["outcome_at"]))  # of equal outcomes the earlier time counts
+        if redone.any():
+            book.observe_outcomes(rows[redone], -1)
+        write = fresh | redone
         if write.any():
-            book.observe_outcomes(rows[write])
-            self._store.update(keys[write], self._widen(rows[write]))
+            rows["outcome"] = np.where(write, values, rows["outcome"])
+            rows["outcome_at"] = np.where(write, times, rows["outcome_at"])
+            rows["state"] = np.where(write, LABELLED, rows["state"])
+            book.observe_outcomes(rows if write.all() else rows[write])
+            self._store.update(keys[write], stored[write])
         for name, mask in (
             (results.JOINED, fresh),
-            (results.CORRECTED, changed),
-            (results.DUPLICATE, same),
+            (results.CORRECTED, corrected),
+            (results.DUPLICATE, repeated),
             (results.LATE, late),
         ):
             self.tally.count("outcome", name, int(mask.sum()), plan.key)
@@ -233,24 +273,23 @@ class PartitionPipeline:
 
     def _settle(self, gone: U8Matrix) -> None:
         """Count rows whose time is over."""
-        headers = _headers(gone)
-        orphans = headers["state"] == ORPHAN
-        self.tally.count("outcome", results.ORPHANED, int(orphans.sum()))
-        for layout_id in np.unique(headers["layout"][~orphans]).tolist():
-            plan = self._by_id.get(layout_id)
-            if plan is None:
-                continue
+        headers = rows_of(gone)
+        lone = headers["state"] == ORPHAN
+        self.tally.n_waiting -= int(lone.sum())
+        self.tally.count("outcome", results.ORPHANED, int(lone.sum()))
+        for layout_id in np.unique(headers["layout"][~lone]).tolist():
             members = headers["layout"] == layout_id
             unlabelled = members & (headers["state"] == PENDING)
-            self.tally.note(plan.key, results.MATURED, int(members.sum()))
-            self.tally.note(plan.key, results.UNLABELLED, int(unlabelled.sum()))
-            if plan.absence == "negative" and unlabelled.any():
-                dtype = row_dtype(plan.layout)
-                rows: Rows = np.ascontiguousarray(gone[unlabelled][:, : dtype.itemsize]).view(dtype)[:, 0]
+            key = self._names[layout_id]
+            self.tally.note(key, results.MATURED, int(members.sum()))
+            self.tally.note(key, results.UNLABELLED, int(unlabelled.sum()))
+            plan = self._by_id.get(layout_id)  # None: predicted under a baseline that is no longer configured
+            if plan is not None and plan.absence == "negative" and unlabelled.any():
+                rows = rows_of(gone[unlabelled], row_dtype(plan.layout))
                 rows["outcome"], rows["state"] = 0.0, LABELLED
                 rows["outcome_at"] = rows["predicted_at"] + plan.horizon_us
                 self._books[layout_id].observe_outcomes(rows)
-                self.tally.note(plan.key, results.ASSUMED_NEGATIVE, len(rows))
+                self.tally.note(key, results.ASSUMED_NEGATIVE, len(rows))
 
     def _widen(self, rows: Rows) -> U8Matrix:
         wide = np.zeros((len(rows), self._store.row_bytes), np.uint8)
@@ -262,12 +301,15 @@ class PartitionPipeline:
     @property
     def n_pending(self) -> int:
         """Predictions that wait for their outcome."""
-        counts = self.tally.models
-        accepted, joined, unlabelled = (
-            sum(n for (_, _, name), n in counts.items() if name == wanted)
-            for wanted in ("prediction_accepted", results.JOINED, results.UNLABELLED)
-        )
-        return accepted - joined - unlabelled
+        return self._noted("prediction_accepted") - self.n_joined - self._noted(results.UNLABELLED)
+
+    @property
+    def n_joined(self) -> int:
+        """Predictions whose outcome came."""
+        return self._noted(results.JOINED)
+
+    def _noted(self, wanted: str) -> int:
+        return sum(n for (_, _, name), n in self.tally.models.items() if name == wanted)
 
     def publish(self) -> dict[tuple[str, str], PaneSeries]:
         """Freeze what changed and give out all panes, for evaluation on another thread."""
@@ -304,8 +346,9 @@ class PartitionPipeline:
         for layout_id, starts in self._vanished.items():
             for start in starts:
                 self._store.put_state(_pane_name(layout_id, start), None)
-        widths = {layout_id: book.width_us for layout_id, book in self._books.items()}
-        meta = _Meta(dict(sorted(self.positions.items())), self.watermark, self._layout_ids, widths)
+        self._widths |= {layout_id: book.width_us for layout_id, book in self._books.items()}
+        positions = dict(sorted(self.positions.items()))
+        meta = _Meta(positions, self.watermark, self._layout_ids, self._names, self._widths)
         self._store.put_state(STATE_META, msgspec.msgpack.encode(meta))
         self._store.put_state(STATE_TALLY, self.tally.to_bytes())
         self._store.commit()
@@ -314,57 +357,36 @@ class PartitionPipeline:
         return series
 
     def _restore(self) -> None:
-        widths: dict[int, int] = {}
         stored = self._store.get_state(STATE_META)
         if stored is not None:
             meta = msgspec.msgpack.decode(stored, type=_Meta)
             self.positions, self.watermark = meta.positions, meta.watermark
-            self._layout_ids, widths = meta.layouts, meta.widths
+            self._layout_ids, self._names, self._widths = meta.layouts, meta.names, meta.widths
             self.tally = Tally.from_bytes(self._store.get_state(STATE_TALLY) or Tally().to_bytes())
         for plan in self._plans.values():
             layout_id = self._layout_ids.setdefault(plan.layout.digest, len(self._layout_ids))
             self._by_id[layout_id] = plan
-            book = self._books[layout_id] = PaneBook(plan.layout, plan.pane_width_us, plan.max_panes)
-            prefix = _pane_name(layout_id)
-            for name in self._store.state_names(prefix):
-                pane = Summary.from_bytes(plan.layout, self._store.get_state(name) or b"")
-                book.restore(int(name.removeprefix(prefix)), widths.get(layout_id, plan.pane_width_us), pane)
+            self._names[layout_id] = plan.key
+            self._books[layout_id] = self._restored_book(layout_id, plan)
+        n_layouts = len(self._layout_ids)
+        self._keep_us = np.full(n_layouts + 1, _FOREVER)  # by layout; rows of others go when the store says so
+        self._keep_ahead_us = np.full(n_layouts + 1, _FOREVER)
+        for layout_id, plan in self._by_id.items():
+            self._keep_us[layout_id] = plan.keep_us
+            self._keep_ahead_us[layout_id] = self._keep_by_model[plan.layout.model]
+
+    def _restored_book(self, layout_id: int, plan: ModelPlan) -> PaneBook:
+        book = PaneBook(plan.layout, plan.pane_width_us, plan.max_panes)
+        prefix = _pane_name(layout_id)
+        for name in self._store.state_names(prefix):
+            pane = Summary.from_bytes(plan.layout, self._store.get_state(name) or b"")
+            book.restore(int(name.removeprefix(prefix)), self._widths.get(layout_id, plan.pane_width_us), pane)
+        self._published[layout_id] = {start: pane.frozen() for start, pane in book}
+        return book
 
 
 def _pane_name(layout_id: int, start: int | str = "") -> str:
     return f"pane/{layout_id}/{start}"
-
-
-def _headers(stored: U8Matrix) -> Rows:
-    rows: Rows = np.ascontiguousarray(stored[:, : HEADER.itemsize]).view(HEADER)[:, 0]
-    return rows
-
-
-def _by_model_version(groups: Sequence[Predictions]) -> Mapping[tuple[str, str], list[int]]:
-    members: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for at, group in enumerate(groups):
-        members[group.schema.model, group.schema.version].append(at)
-    return members
-
-
-def _repeated(keys: U64, offsets: I64) -> npt.NDArray[np.bool_]:
-    """Marks every occurrence of a key but the first, in log order."""
-    order = np.lexsort((offsets, keys))
-    repeated = np.zeros(len(keys), np.bool_)
-    repeated[order[1:]] = keys[order[1:]] == keys[order[:-1]]
-    return repeated
-
-
-def _rounds(keys: U64) -> list[I64]:
-    """Split indices so that no round repeats a key and each key keeps its order; one round as a rule."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    first = np.r_[True, ordered[1:] != ordered[:-1]]
-    if first.all():
-        return [np.arange(len(keys))]
-    starts = np.flatnonzero(first)
-    occurrence = np.arange(len(keys)) - np.repeat(starts, np.diff(np.r_[starts, len(keys)]))
-    return [np.sort(order[occurrence == nth]) for nth in range(int(occurrence.max()) + 1)]
 
 
 def _refuse(origin: Origin, row: int, *, expired: bool) -> DeadLetter:

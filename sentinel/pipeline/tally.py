@@ -10,7 +10,7 @@ import msgspec
 from sentinel.events.batch import DeadLetter
 
 ACCEPTED, DUPLICATE, DEAD_LETTER = "accepted", "duplicate", "dead_letter"
-JOINED, CORRECTED, WAITING, LATE, STALE = "joined", "corrected", "waiting", "late", "stale"
+JOINED, CORRECTED, LATE, STALE = "joined", "corrected", "late", "stale"
 IGNORED = "ignored"
 MATURED, UNLABELLED, ASSUMED_NEGATIVE, ORPHANED = "matured", "unlabelled", "assumed_negative", "orphaned"
 
@@ -18,14 +18,17 @@ MATURED, UNLABELLED, ASSUMED_NEGATIVE, ORPHANED = "matured", "unlabelled", "assu
 class Tally:
     """Counters of one input partition.
 
-    ``events[kind, result]`` adds up to the events read. ``models[model, version, name]`` splits what can be told apart
-    by model version. ``dead_letters[reason]`` says why events were refused.
+    ``events[kind, result]`` and ``n_waiting`` add up to the events read: an outcome is counted once its fate is known,
+    until then it is one of the ``n_waiting`` whose prediction is not here. So the counts are the same whichever of the
+    two came first. ``models[model, version, name]`` splits what can be told apart by model version.
+    ``dead_letters[reason]`` says why events were refused.
     """
 
     def __init__(self) -> None:
         self.events: Counter[tuple[str, str]] = Counter()
         self.models: Counter[tuple[str, str, str]] = Counter()
         self.dead_letters: Counter[str] = Counter()
+        self.n_waiting = 0
 
     def refuse(self, letters: Iterable[DeadLetter]) -> None:
         """Count dead letters."""
@@ -48,15 +51,16 @@ class Tally:
     def to_bytes(self) -> bytes:
         """Encode for the checkpoint; equal tallies have equal bytes."""
         rows = [sorted([*key, n] for key, n in counter.items()) for counter in (self.events, self.models)]
-        return msgspec.msgpack.encode([*rows, sorted(self.dead_letters.items())])
+        return msgspec.msgpack.encode([*rows, sorted(self.dead_letters.items()), self.n_waiting])
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
         """Read what :meth:`to_bytes` wrote."""
-        events, models, letters = msgspec.msgpack.decode(
-            data, type=tuple[list[tuple[str, str, int]], list[tuple[str, str, str, int]], list[tuple[str, int]]]
+        events, models, letters, n_waiting = msgspec.msgpack.decode(
+            data, type=tuple[list[tuple[str, str, int]], list[tuple[str, str, str, int]], list[tuple[str, int]], int]
         )
         tally = cls()
+        tally.n_waiting = n_waiting
         tally.events.update({(kind, result): n for kind, result, n in events})
         tally.models.update({(model, version, name): n for model, version, name, n in models})
         tally.dead_letters.update(dict(letters))
@@ -70,6 +74,7 @@ def add_up(tallies: Iterable[Tally]) -> Tally:
         total.events.update(tally.events)
         total.models.update(tally.models)
         total.dead_letters.update(tally.dead_letters)
+        total.n_waiting += tally.n_waiting
     return total
 
 

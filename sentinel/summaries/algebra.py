@@ -23,6 +23,7 @@ Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 SUMMARY_KIND = "summary"
+_SPECS = "_array_specs"
 
 
 class Reducer(StrEnum):
@@ -83,9 +84,13 @@ def kinds_for(layout: Layout) -> tuple[SummaryKind, ...]:
     return tuple(kind for kind in KINDS if layout.task in kind.tasks)
 
 
-def array_specs(layout: Layout) -> dict[str, ArraySpec]:
+def array_specs(layout: Layout) -> Mapping[str, ArraySpec]:
     """Every array of a Summary under this layout, by name."""
-    return {name: spec for kind in kinds_for(layout) for name, spec in kind.arrays(layout).items()}
+    kept = vars(layout)  # asked for at every merge: kept where the layout keeps its other derived values
+    if _SPECS not in kept:
+        kept[_SPECS] = {name: spec for kind in kinds_for(layout) for name, spec in kind.arrays(layout).items()}
+    specs: Mapping[str, ArraySpec] = kept[_SPECS]
+    return specs
 
 
 @dataclass(slots=True)

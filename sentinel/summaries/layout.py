@@ -153,8 +153,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return np.array(self.score_edges)
 
     def to_bytes(self) -> bytes:
-        """Canonical encoding; equal layouts have equal bytes."""
-        return msgspec.msgpack.encode(self)
+        """Canonical encoding; equal layouts have equal bytes, whether their numbers were written 1 or 1.0."""
+        canonical = msgspec.convert(msgspec.to_builtins(self, enc_hook=_plain_number), type(self))
+        return msgspec.msgpack.encode(canonical)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Layout:
@@ -167,7 +168,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         try:
             return msgspec.msgpack.decode(data, type=cls)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise CorruptArtifactError(f"these bytes are no Layout: {error}") from error
 
     def describe(self) -> dict[str, Any]:
@@ -179,3 +180,10 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "score_bins": self.n_score_bins,
             "digest": self.digest[:12],
         }
+
+
+def _plain_number(value: object) -> object:
+    """A numpy scalar as Python's: edges and thresholds come from arrays."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"a Layout holds texts and numbers, not a {type(value).__name__}")

@@ -1,7 +1,9 @@
 """Summaries by pane: fixed spans of prediction event time, coarsened by doubling when there are too many.
 
-The width depends only on the span of event times seen, and pane boundaries are multiples of the width since the
-epoch. So panes, too, do not depend on the order in which events arrived.
+Pane boundaries are multiples of the width since the epoch, and widths are the first width times a power of two, so
+panes nest. The width is the least of these under which the prediction times seen occupy at most ``max_panes`` panes.
+More times never make a smaller width feasible, so doubling on arrival ends at the width that all the times together
+ask for: the panes depend on the set of events, not on their order, batches or restarts.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ class PaneBook:
     width_us : int, microseconds, > 0
         Initial pane width.
     max_panes : int, >= 2
-        When more panes would exist, the width doubles until they fit.
+        Where an event would make more panes, the width doubles first until they fit.
     """
 
     def __init__(self, layout: Layout, width_us: int, max_panes: int) -> None:
@@ -49,23 +51,37 @@ class PaneBook:
         """Count new predictions, each in the pane of its time."""
         for start, members in self._split(rows):
             self._pane(start).observe_predictions(members)
-        self._coarsen()
 
     def observe_outcomes(self, rows: Rows, sign: int = 1) -> None:
         """Count outcomes (or take them back) in the panes of their predictions."""
         for start, members in self._split(rows):
             self._pane(start).observe_outcomes(members, sign)
-        self._coarsen()
 
     def restore(self, start: int, width_us: int, pane: Summary) -> None:
-        """Put back a stored pane, of the stored width or a finer one."""
+        """Put back a stored pane, whatever the width it was stored at.
+
+        Where the book's width is not the stored one (``max_panes`` shrank, other panes are coarser), the pane is
+        added to the one that holds its start, and :meth:`take_changes` reports what storage must replace or delete.
+
+        Parameters
+        ----------
+        start, width_us : int, microseconds
+            As stored.
+        pane : Summary
+            Handed over: the book may go on counting in it.
+        """
         while self.width_us < width_us:
             self._double()
+        self._widen_for({start - start % self.width_us})
         at = start - start % self.width_us
+        if at != start:
+            self._dropped.add(start)
         if at in self._panes:
             self._panes[at].merge(pane)
         else:
             self._panes[at] = pane
+        if at != start or width_us != self.width_us:
+            self._dirty.add(at)
 
     def take_changes(self) -> tuple[dict[int, Summary], set[int]]:
         """Panes changed since the last call, and starts of panes that no longer exist.
@@ -80,10 +96,14 @@ class PaneBook:
     def _split(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
         if not len(rows):
             return
-        starts: I64 = rows["predicted_at"] - rows["predicted_at"] % self.width_us
+        times = rows["predicted_at"]
+        starts: I64 = times - times % self.width_us
         if starts[0] == starts[-1] and (starts == starts[0]).all():
-            yield int(starts[0]), rows
+            self._widen_for({int(starts[0])})
+            yield int(times[0] - times[0] % self.width_us), rows
             return
+        self._widen_for(set(np.unique(starts).tolist()))
+        starts = times - times % self.width_us
         order = np.argsort(starts, kind="stable")
         unique, first = np.unique(starts[order], return_index=True)
         for start, members in zip(unique, np.split(order, first[1:]), strict=True):
@@ -96,9 +116,11 @@ class PaneBook:
             pane = self._panes[start] = Summary.zero(self.layout)
         return pane
 
-    def _coarsen(self) -> None:
-        while len(self._panes) > self._max_panes:
+    def _widen_for(self, starts: set[int]) -> None:
+        """Double the width until the panes that begin at ``starts`` fit beside those that exist."""
+        while len(self._panes) + len(starts - self._panes.keys()) > self._max_panes:
             self._double()
+            starts = {start - start % self.width_us for start in starts}
 
     def _double(self) -> None:
         self.width_us *= 2
@@ -144,6 +166,8 @@ class PaneSeries:
 
 def join_series(layout: Layout, series: Sequence[PaneSeries]) -> PaneSeries:
     """Add up the panes of several input partitions, at the coarsest of their widths."""
+    if len(series) == 1:
+        return series[0]
     width_us = max((s.width_us for s in series), default=1)
     merged: dict[int, Summary] = {}
     for one in series:

@@ -50,6 +50,11 @@ def row_dtype(layout: Layout) -> np.dtype[np.void]:
     for feature in layout.features:
         if feature.n_bins > 256:
             raise FatalError(f"feature {feature.name!r} has {feature.n_bins} bins; a row holds at most 256")
+    if layout.n_slices > 1 << 16 or layout.n_score_bins > 1 << 16 or layout.n_buckets > 256:
+        raise FatalError(
+            f"{layout.n_slices} slice slots, {layout.n_score_bins} score bins, {layout.n_buckets} buckets: "
+            "a row holds at most 65536, 65536 and 256"
+        )
     fields = [(name, HEADER[name]) for name in HEADER.names or ()]
     fields.append(("slices", np.dtype(("<u2", (len(layout.slices),)))))
     fields.append(("features", np.dtype(("u1", (len(layout.features),)))))

@@ -27,7 +27,8 @@ FORMAT_VERSION = 1
 _PREFIX = struct.Struct("<4sHI")
 _DIGEST_BYTES = hashlib.sha256().digest_size
 _DTYPES = frozenset({"<i8", "<u8", "<f8", "|u1", "<u4", "<i4", "<u2"})
-_MAX_BODY_BYTES = 1 << 34
+_MAX_DIMENSIONS = 64  # of a numpy array
+_PIECE_BYTES = 1 << 20
 _COMPRESSION_LEVEL = 1  # counts are mostly zeros: level 1 is as small as 9 within some per cent, and ten times faster
 
 
@@ -94,24 +95,42 @@ def unpack(kind: str, data: bytes) -> tuple[dict[str, Any], dict[str, npt.NDArra
         raise CorruptArtifactError(f"the {kind}'s checksum does not match: the bytes were altered or cut")
     try:
         header = msgspec.msgpack.decode(content[_PREFIX.size : _PREFIX.size + header_length], type=_Header)
-        body = zstandard.ZstdDecompressor().decompress(
-            content[_PREFIX.size + header_length :], max_output_size=_MAX_BODY_BYTES
-        )
-    except (msgspec.MsgspecError, zstandard.ZstdError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptArtifactError(f"the {kind} cannot be read: {error}") from error
     if header.kind != kind:
         raise CorruptArtifactError(f"this is a sentinel {header.kind}, not a {kind}")
-    return header.meta, _split(header.arrays, body, kind)
+    n_bytes = [_n_bytes(entry, kind) for entry in header.arrays]
+    body = _decompress(content[_PREFIX.size + header_length :], sum(n_bytes), kind)
+    return header.meta, _split(header.arrays, n_bytes, body)
 
 
-def _split(headers: list[_ArrayHeader], body: bytes, kind: str) -> dict[str, npt.NDArray[Any]]:
+def _n_bytes(entry: _ArrayHeader, kind: str) -> int:
+    if entry.dtype not in _DTYPES:
+        raise CorruptArtifactError(f"the {kind} holds an array of unknown dtype {entry.dtype!r}")
+    if any(side < 0 for side in entry.shape) or len(entry.shape) > _MAX_DIMENSIONS:
+        raise CorruptArtifactError(f"the {kind} holds an array of impossible shape {entry.shape}")
+    return math.prod(entry.shape) * np.dtype(entry.dtype).itemsize
+
+
+def _decompress(frame: bytes, n_bytes: int, kind: str) -> bytearray:
+    """Decompress piece by piece, so that memory follows what the frame holds and not what its header claims."""
+    body = bytearray()
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(frame) as reader:
+            while len(body) <= n_bytes and (piece := reader.read(_PIECE_BYTES)):
+                body += piece
+    except zstandard.ZstdError as error:
+        raise CorruptArtifactError(f"the {kind} cannot be read: {error}") from error
+    if len(body) != n_bytes:
+        raise CorruptArtifactError(f"the {kind}'s arrays need {n_bytes} bytes, which its body does not hold")
+    return body
+
+
+def _split(headers: list[_ArrayHeader], n_bytes: list[int], body: bytearray) -> dict[str, npt.NDArray[Any]]:
     arrays: dict[str, npt.NDArray[Any]] = {}
     start = 0
-    for entry in headers:
-        if entry.dtype not in _DTYPES:
-            raise CorruptArtifactError(f"the {kind} holds an array of unknown dtype {entry.dtype!r}")
-        dtype = np.dtype(entry.dtype)
-        stop = start + math.prod(entry.shape) * dtype.itemsize
-        arrays[entry.name] = np.frombuffer(body[start:stop], dtype).reshape(entry.shape).copy()
+    for entry, size in zip(headers, n_bytes, strict=True):
+        stop = start + size
+        arrays[entry.name] = np.frombuffer(body[start:stop], np.dtype(entry.dtype)).reshape(entry.shape)
         start = stop
     return arrays

@@ -8,8 +8,9 @@ C-speed loops. Whatever the fast path refuses is read once more, slowly and leni
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, Literal
 
 import msgspec
@@ -35,6 +36,8 @@ from sentinel.events.times import BAD_TIME, parse_times
 Role = Literal["prediction", "outcome"]
 SUB_BATCH = 500
 """Messages decoded before their columns are built: more no longer fit the cache and cost twice as much."""
+_UNFIT = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for bytes that do not fit its Struct; the last for nesting some thousand levels deep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,7 @@ class JsonCodec:
         for i in rows:
             try:
                 head = self._decode_head(messages.payloads[i])  # type: ignore[arg-type]
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except _UNFIT:
                 slow.append(i)
                 continue
             version = head.version or self._only_version(head.model)
@@ -168,7 +171,7 @@ class JsonCodec:
         for i in rows:
             try:
                 event = decode(messages.payloads[i])  # type: ignore[arg-type]
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except _UNFIT:
                 slow.append(i)
                 continue
             if event.kind != "outcome" or event.model not in seeds or not event.prediction_id:
@@ -240,14 +243,12 @@ class _Reader:
         self.schema = schema
         self._limits = limits
         self._seed = event_keys.model_seed(schema.model)
-        self._ordered = (*schema.numeric, *schema.categorical)
-        rename = {f"f{i}": column.name for i, column in enumerate(self._ordered)}
-        inputs = msgspec.defstruct(
-            "Inputs",
-            [(f"f{i}", _field_type(column), None) for i, column in enumerate(self._ordered)],
-            rename=rename,
-            gc=False,
-        )
+        self._decode: Callable[[Any], Any] | None
+        self._lookups = tuple({None: MISSING, **codes} for codes in schema.codes)
+        inputs = _inputs_struct(schema)
+        if inputs is None:
+            self._decode = None
+            return
         self._empty = inputs()
         envelope = msgspec.defstruct(
             "Prediction",
@@ -261,8 +262,6 @@ class _Reader:
                 ("features", inputs | None, None),
                 ("slices", inputs | None, None),
                 ("group", str | None, None),
-                ("feature_times", dict[str, str | None] | None, None),
-                ("attributions", dict[str, float | None] | None, None),
             ],
             gc=False,
         )
@@ -272,12 +271,15 @@ class _Reader:
         self, payloads: Sequence[bytes | None], rows: list[int], slow: list[int]
     ) -> tuple[list[Any], list[int]]:
         """Decode rows; those that do not fit the Struct are appended to ``slow``."""
+        if self._decode is None:
+            slow.extend(rows)
+            return [], []
         decode, events, good = self._decode, [], []
         model, version = self.schema.model, self.schema.version
         for i in rows:
             try:
-                event: Any = decode(payloads[i])  # type: ignore[arg-type]
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+                event = decode(payloads[i])
+            except _UNFIT:
                 slow.append(i)
                 continue
             if event.model != model or event.version != version or event.kind != "prediction":
@@ -322,16 +324,17 @@ class _Reader:
         schema, n, empty = self.schema, len(events), self._empty
         astuple = msgspec.structs.astuple
         columns = list(zip(*[astuple(e.features or empty) for e in events], strict=True))
-        if any(e.slices is not None for e in events):
-            named = zip(*[astuple(e.slices or empty) for e in events], strict=True)
+        slices = [e.slices for e in events]
+        if slices.count(None) < n:
+            named = zip(*[astuple(s or empty) for s in slices], strict=True)
             columns = [_first_present(a, b) for a, b in zip(named, columns, strict=True)]
         n_numeric = len(schema.numeric)
         numeric = np.empty((n_numeric, n))
         for j in range(n_numeric):
             numeric[j] = _floats(columns[j], n)
         categorical = np.empty((len(schema.categorical), n), np.int32)
-        for j, codes in enumerate(schema.codes):
-            categorical[j] = encode(columns[n_numeric + j], codes, n)
+        for j, lookup in enumerate(self._lookups):
+            categorical[j] = encode(columns[n_numeric + j], lookup, n)
         return numeric, categorical
 
     def plain_columns(self, events: list[PlainEvent], members: list[int], messages: Messages) -> Predictions:
@@ -343,8 +346,8 @@ class _Reader:
             for row, event in enumerate(events):
                 numeric[j, row], invalid[j, row] = _lenient_float(event.inputs.get(column.name))
         categorical = np.empty((len(schema.categorical), n), np.int32)
-        for j, (column, codes) in enumerate(zip(schema.categorical, schema.codes, strict=True)):
-            categorical[j] = encode([e.inputs.get(column.name) for e in events], codes, n)
+        for j, (column, lookup) in enumerate(zip(schema.categorical, self._lookups, strict=True)):
+            categorical[j] = encode([e.inputs.get(column.name) for e in events], lookup, n)
         return Predictions(
             schema=schema,
             keys=event_keys.prediction_keys([e.prediction_id for e in events], self._seed, n),
@@ -358,12 +361,33 @@ class _Reader:
         )
 
 
+def _inputs_struct(schema: EventSchema) -> Any:
+    """The Struct of the columns, numeric ones first; None where a name cannot be a Struct's (then all go slowly)."""
+    ordered = (*schema.numeric, *schema.categorical)
+    if any('"' in c.name or "\\" in c.name or min(c.name, default=" ") < " " for c in ordered):
+        return None
+    return msgspec.defstruct(
+        "Inputs",
+        [(f"f{i}", _field_type(column), None) for i, column in enumerate(ordered)],
+        rename={f"f{i}": column.name for i, column in enumerate(ordered)},
+        gc=False,
+    )
+
+
 def _field_type(column: Column) -> Any:
     return float | None if column.kind == "numeric" else str | int | float | bool | None
 
 
 def _first_present(named: tuple[Any, ...], plain: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A value under ``slices`` wins over the feature of the same name."""
+    """A value under ``slices`` wins over the feature of the same name.
+
+    Most columns come by one of the two alone: only those that mix them cost a loop.
+    """
+    n_absent = named.count(None)
+    if n_absent == len(named):
+        return plain
+    if n_absent == 0:
+        return named
     return tuple(b if a is None else a for a, b in zip(named, plain, strict=True))
 
 
@@ -386,29 +410,34 @@ def _lenient_float(value: object) -> tuple[float, bool]:
     return np.nan, True
 
 
-def encode(values: Sequence[Any], codes: Mapping[str, int], n: int) -> I32:
+def encode(values: Sequence[Any], lookup: Mapping[Any, int], n: int) -> I32:
     """Write categories as their codes.
+
+    Parameters
+    ----------
+    values : sequence, length n
+    lookup : mapping
+        Category -> code, and None -> MISSING.
 
     Returns
     -------
     int32 array, shape (n,)
         Codes, or MISSING, UNSEEN, INVALID.
     """
-    get = codes.get
     try:
-        encoded = np.fromiter([get(value, UNSEEN) for value in values], np.int32, n)
+        encoded = np.fromiter(map(lookup.get, values, repeat(UNSEEN)), np.int32, n)
     except TypeError:  # unhashable: an array or object stands where a scalar belongs
         encoded = np.full(n, UNSEEN, np.int32)
     for row in np.flatnonzero(encoded == UNSEEN).tolist():
-        encoded[row] = _encode_one(values[row], codes)
+        encoded[row] = _encode_one(values[row], lookup)
     return encoded
 
 
-def _encode_one(value: object, codes: Mapping[str, int]) -> int:
+def _encode_one(value: object, lookup: Mapping[Any, int]) -> int:
     if value is None or (isinstance(value, float) and value != value):
         return MISSING
     name = category(value)
-    return INVALID if name is None else codes.get(name, UNSEEN)
+    return INVALID if name is None else lookup.get(name, UNSEEN)
 
 
 def _time_is_right(times: I64, members: list[int], messages: Messages, limits: Limits) -> Bool:

@@ -61,7 +61,7 @@ def repair(
     event = _parse(payload)
     kind = event.get("kind", role)
     if kind not in KINDS:
-        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {kind!r:.40}; known are {', '.join(KINDS)}")
+        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {_shown(kind)}; known are {', '.join(KINDS)}")
     model = _model(event, versions)
     prediction_id = _identity(event, limits)
     if kind == "backfill":
@@ -118,13 +118,11 @@ def _identity(event: Mapping[str, Any], limits: Limits) -> str:
         raise RejectedEventError(Reason.MISSING_ID, "prediction_id is missing")
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is a {type(value).__name__}, not a string")
-    text = str(value)
+    text = _encodable("prediction_id", str(value))
     if len(text) > limits.max_id_chars:
         raise RejectedEventError(
             Reason.OVERSIZED, f"prediction_id has {len(text)} characters, over {limits.max_id_chars}"
         )
-    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
-        raise RejectedEventError(Reason.WRONG_TYPE, "prediction_id holds half of a surrogate pair")
     return text
 
 
@@ -135,10 +133,10 @@ def _time(event: Mapping[str, Any], name: str, limits: Limits, received_at: int)
     at = parse_time(value)
     if at == BAD_TIME:
         raise RejectedEventError(
-            Reason.BAD_TIME, f"{name} {value!r:.40} is no RFC 3339 time and no seconds since the epoch"
+            Reason.BAD_TIME, f"{name} {_shown(value)} is no RFC 3339 time and no seconds since the epoch"
         )
     if at < limits.earliest_us:
-        raise RejectedEventError(Reason.TIME_TOO_EARLY, f"{name} {value!r:.40} lies before limits.min_time")
+        raise RejectedEventError(Reason.TIME_TOO_EARLY, f"{name} {_shown(value)} lies before limits.min_time")
     if at - received_at > limits.max_future_us:
         ahead = (at - received_at) / 1e6
         raise RejectedEventError(Reason.TIME_IN_FUTURE, f"{name} lies {ahead:.0f} s ahead of the message's timestamp")
@@ -177,7 +175,18 @@ def _group(event: Mapping[str, Any]) -> str | None:
     group = event.get("group")
     if isinstance(group, bool) or not isinstance(group, str | int | None):
         raise RejectedEventError(Reason.WRONG_TYPE, f"group is a {type(group).__name__}, not a string")
-    return None if group is None else str(group)
+    return None if group is None else _encodable("group", str(group))
+
+
+def _encodable(name: str, text: str) -> str:
+    if not text.isprintable() and any("\ud800" <= c <= "\udfff" for c in text):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"{name} holds half of a surrogate pair")
+    return text
+
+
+def _shown(value: object) -> str:
+    """A scalar as it is written, cut; of anything else only its type, which nests to no depth."""
+    return f"{value!r:.40}" if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
 
 
 def _mapping(event: Mapping[str, Any], name: str, *, required: bool = False) -> Mapping[str, object]:

@@ -20,7 +20,7 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
     outcome = rows["outcome"].astype(np.int64)
-    add_counts(arrays["outcomes"], rows["score_bin"] * 2 + outcome, sign)
+    add_counts(arrays["outcomes"], rows["score_bin"].astype(np.int64) * 2 + outcome, sign)
     coarse = layout.coarse_bin[rows["score_bin"]]
     cells = rows["slices"].astype(np.int64) * layout.n_slice_score_bins + coarse[:, None]
     add_counts(arrays["slice_outcomes"], cells * 2 + outcome[:, None], sign)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
@@ -19,7 +21,8 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 def _on_predictions(layout: Layout, arrays: Arrays, rows: Rows) -> None:
     add_counts(arrays["scores"], rows["score_bin"])
     coarse = layout.coarse_bin[rows["score_bin"]]
-    add_counts(arrays["slice_scores"], rows["slices"] * layout.n_slice_score_bins + coarse[:, None])
+    cells = rows["slices"].astype(np.int64) * layout.n_slice_score_bins + coarse[:, None]
+    add_counts(arrays["slice_scores"], cells)
 
 
 KIND = SummaryKind("scores", frozenset({"binary"}), _arrays, on_predictions=_on_predictions)

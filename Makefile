@@ -1,0 +1,73 @@
+# The front door: `make` lists the targets. Everything is installed into .venv from hash-locked requirements;
+# nothing outside of this folder is touched.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # targets share one environment
+
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= 2
+SCENARIO ?=
+LISTEN ?=
+QUICK ?=
+UPGRADE ?=
+BENCHMARKS ?= $(sort $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+# The complete environment serves the demo too; on a fresh machine a smaller one is made.
+DEMO_READY := $(if $(wildcard $(VENV)/.ready-dev),$(VENV)/.ready-dev,$(VENV)/.ready-demo)
+COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock" --quiet $(if $(UPGRADE),--upgrade)
+
+.PHONY: help demo test check bench lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(DEMO_READY) ## a leaking model, from training to the alert (SCENARIO=clean: a healthy one; LISTEN=host:port)
+	@$(BIN)/sentinel demo $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(LISTEN),--listen $(LISTEN))
+
+test: $(VENV)/.ready-dev ## all tests and docstring examples (WORKERS=2; TESTS='tests/stats -k auc')
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules $(TESTS)
+
+check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+	$(BIN)/check-jsonschema --schemafile docs/reference/config.schema.json configs/*.yaml
+	for file in configs/*.yaml; do $(BIN)/sentinel check-config "$$file"; done
+	if [[ -e deploy/prometheus/alerts.yaml ]]; then $(BIN)/sentinel rules --check deploy/prometheus/alerts.yaml; fi
+	$(BIN)/yamllint --strict .
+	$(BIN)/shellcheck .ci/run .ci/setup.sh
+
+bench: $(VENV)/.ready-dev ## measure what the documents claim (QUICK=1: minutes, not an hour; BENCHMARKS=name)
+	@for name in $(BENCHMARKS); do \
+		printf '\n== %s\n' "$$name"; \
+		$(BIN)/python -m "benchmarks.$$name" $(if $(QUICK),--quick); \
+	done
+
+lock: $(VENV)/.ready-dev ## pin requirements/ to what pyproject.toml asks for (UPGRADE=1: to the newest)
+	$(COMPILE) --extra simulation --group build --group test --group check -o requirements/dev.txt
+	$(COMPILE) --extra simulation --group build -c requirements/dev.txt -o requirements/demo.txt
+	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
+
+clean: ## remove the environment and everything that was built, measured or cached
+	rm -rf $(VENV) .cache build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find sentinel tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in $(or $(PYTHON),python3 python3.11 python3.12 python3.13); do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		echo "Making $(VENV) with $$("$$python" --version)"; \
+		exec "$$python" -m venv $(VENV); \
+	done; \
+	echo "make: Python 3.11 or newer is needed; name it with PYTHON=/path/to/python3.11" >&2; exit 1
+
+# The lock file is newer than the stamp: install what it says. Files that are cached are not fetched again.
+$(VENV)/.ready-%: requirements/%.txt pyproject.toml | $(BIN)/python
+	@echo "Installing requirements/$*.txt into $(VENV) (a minute or so the first time)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/$*.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@

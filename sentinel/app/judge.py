@@ -1,0 +1,170 @@
+"""From the loop's views to reports: add up the partitions, evaluate, diagnose, keep the alerts and the timeline.
+
+One Judge serves the daemon and the replay alike, so a file replayed says what the daemon would have said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from sentinel import __version__
+from sentinel.app.models import Key, WatchedModel
+from sentinel.baseline.artifact import Baseline
+from sentinel.clock import MICROSECONDS_PER_SECOND
+from sentinel.diagnosis.alerts import AlertBook
+from sentinel.diagnosis.report import BaselineReference, Report, TimelinePoint, Verdict
+from sentinel.diagnosis.verdict import diagnose
+from sentinel.evaluation.evaluate import evaluate
+from sentinel.evaluation.findings import Evaluation
+from sentinel.pipeline import tally as results
+from sentinel.pipeline.loop import PartitionView
+from sentinel.pipeline.tally import Tally, add_up, of_model
+from sentinel.summaries.panes import PaneSeries, join_series
+
+TIMELINE_POINTS = 720
+"""Points kept per model; when full, every second one is dropped, so the timeline always reaches back to the launch."""
+HEADLINE = "auc"
+
+
+class JudgeState(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge remembers, for the next start: counts are stored elsewhere, this is what was made of them."""
+
+    digest: str
+    book: AlertBook
+    timeline: tuple[TimelinePoint, ...]
+
+
+class Judge:
+    """Keeps one model version's alerts and timeline from look to look, and writes its reports."""
+
+    def __init__(self, model: WatchedModel) -> None:
+        self.model = model
+        self._book = AlertBook()
+        self._timeline: list[TimelinePoint] = []
+
+    def report(self, views: Iterable[PartitionView]) -> Report:
+        """Judge what the partitions hold now.
+
+        Parameters
+        ----------
+        views : iterable of PartitionView
+            One for each input partition; their panes are added up.
+        """
+        seen = list(views)
+        baseline, key = self.model.baseline, self.model.key
+        live = join_series(baseline.layout, [view.series[key] for view in seen if key in view.series])
+        tally = add_up(view.tally for view in seen)
+        watermark = max((view.watermark for view in seen if view.watermark is not None), default=None)
+        counts = model_counts(live, tally, key)
+        evaluation = evaluate(baseline, live, self.model.settings.alerts)
+        verdict = diagnose(evaluation, baseline, counts, self.model.settings.alerts)
+        if watermark is not None:
+            self._book = self._book.advance(evaluation, verdict, counts, rfc3339(watermark))
+            self._remember(evaluation, verdict, counts, watermark)
+        return Report(
+            model=key[0],
+            version=key[1],
+            task=self.model.settings.task,
+            through=None if watermark is None else rfc3339(watermark),
+            generated_by=f"sentinel {__version__}",
+            baseline=reference(baseline),
+            counts=counts,
+            dead_letters=dict(sorted(tally.dead_letters.items())),
+            verdict=verdict,
+            findings=evaluation.findings,
+            features=evaluation.features,
+            launch=evaluation.launch,
+            alerts=self._book.alerts,
+            timeline=tuple(self._timeline),
+        )
+
+    def save(self) -> bytes:
+        """What :meth:`restore` needs."""
+        digest = self.model.baseline.digest
+        return msgspec.msgpack.encode(JudgeState(digest=digest, book=self._book, timeline=tuple(self._timeline)))
+
+    def restore(self, saved: bytes) -> bool:
+        """Go on from what another judge saved, if it judged by the same baseline.
+
+        Returns
+        -------
+        bool
+            False if it did not, or if the bytes cannot be read; then nothing has changed.
+        """
+        try:
+            state = msgspec.msgpack.decode(saved, type=JudgeState)
+        except msgspec.MsgspecError:
+            return False
+        if state.digest != self.model.baseline.digest:
+            return False
+        self._book, self._timeline = state.book, list(state.timeline)
+        return True
+
+    def _remember(self, evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, int], watermark: int) -> None:
+        headline = evaluation.headline(HEADLINE)
+        if headline is None:
+            return
+        point = TimelinePoint(
+            at=rfc3339(watermark),
+            n_predictions=counts["predictions"],
+            n_outcomes=counts["joined"],
+            metric=HEADLINE,
+            online=headline.online.value,
+            gap=headline.gap,
+            lower=headline.lower,
+            upper=headline.upper,
+            log_evidence=headline.log_evidence,
+            cause=verdict.cause,
+        )
+        if self._timeline and self._timeline[-1] == point:
+            return
+        self._timeline.append(point)
+        if len(self._timeline) > TIMELINE_POINTS:
+            del self._timeline[1::2]
+
+
+def model_counts(live: PaneSeries, tally: Tally, key: Key) -> dict[str, int]:
+    """The report's ``counts``: what was read, joined, refused, and what became of the rest."""
+    named = of_model(tally.models, key)
+    outcome_results = (results.JOINED, results.CORRECTED, results.DUPLICATE, results.LATE)
+    return {
+        "predictions": sum(pane.n_predictions for _, pane in live.panes),
+        "joined": sum(pane.n_outcomes for _, pane in live.panes),
+        "outcomes": sum(named.get(f"outcome_{name}", 0) for name in outcome_results),
+        "matured": named.get(results.MATURED, 0),
+        "unlabelled": named.get(results.UNLABELLED, 0),
+        "assumed_negative": named.get(results.ASSUMED_NEGATIVE, 0),
+        "duplicates": named.get("prediction_duplicate", 0),
+        "duplicate_outcomes": named.get("outcome_duplicate", 0),
+        "corrected": named.get("outcome_corrected", 0),
+        "late_outcomes": named.get("outcome_late", 0),
+        "expired_predictions": named.get("prediction_expired", 0),
+        "waiting_outcomes": tally.n_waiting,
+        "dead_letters": sum(tally.dead_letters.values()),
+    }
+
+
+def reference(baseline: Baseline) -> BaselineReference:
+    """Name the baseline in a report."""
+    meta = baseline.meta
+    split = meta.manifest.get("split") or {}
+    return BaselineReference(
+        digest=baseline.digest,
+        created_at=meta.created_at,
+        n_rows=meta.n_rows,
+        split_protocol=str(split["protocol"]) if "protocol" in split else None,
+    )
+
+
+def rfc3339(at_us: int) -> str:
+    """Microseconds since the epoch as RFC 3339 text in UTC, to the second.
+
+    Examples
+    --------
+    >>> rfc3339(0)
+    '1970-01-01T00:00:00Z'
+    """
+    return datetime.fromtimestamp(at_us // MICROSECONDS_PER_SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

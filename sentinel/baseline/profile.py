@@ -1,0 +1,227 @@
+"""The first pass over the validation rows: what each column holds, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+
+from sentinel.baseline.reading import TableFile
+from sentinel.baseline.sampling import BottomSample, Column, row_hashes
+from sentinel.config.model import Columns, Feature
+from sentinel.events.batch import F64, I64
+from sentinel.events.codecs.arrow_columns import as_floats, as_times, category_names, column_of, is_number, is_text
+from sentinel.events.times import BAD_TIME
+
+SAMPLE_ROWS = 1 << 16
+"""Rows whose values are kept for quantiles: the rank of a quantile is then within .004 (2 standard errors)."""
+MAX_DISTINCT = 100_000
+"""Categories counted apart per column; beyond, it is an identifier in any case."""
+IDENTIFIER_DISTINCT = 10_000
+IDENTIFIER_RATIO = 0.5
+_SMALLEST_IDENTIFIER = 50  # below, half of the rows being distinct says nothing
+
+HASHED_COLUMNS = 4
+"""Numeric features that enter a row's hash, beside time, score and outcome: rows that tie in all are the same."""
+
+FeatureKind = Literal["numeric", "categorical"]
+SCORE, OUTCOME, DELAY = "\0score", "\0outcome", "\0delay"
+"""Names of the sample's own columns; no column of a file begins with a zero byte."""
+
+
+@dataclass(slots=True)
+class ColumnProfile:
+    """What one column holds.
+
+    ``minimum`` and ``maximum`` are those of all finite numbers, ``counts`` those of the categories.
+    ``n_present`` counts values that are neither null nor NaN.
+    """
+
+    name: str
+    kind: FeatureKind
+    n_present: int = 0
+    minimum: float = np.inf
+    maximum: float = -np.inf
+    counts: Counter[str] = field(default_factory=Counter)
+    is_cut: bool = False
+
+    @property
+    def is_identifier(self) -> bool:
+        """Whether nearly every row has a value of its own, so that no value means anything."""
+        if self.kind == "numeric":
+            return False
+        n = len(self.counts)
+        many = n > _SMALLEST_IDENTIFIER and n > IDENTIFIER_RATIO * self.n_present
+        return self.is_cut or n > IDENTIFIER_DISTINCT or many
+
+
+@dataclass(slots=True)
+class Profile:
+    """All columns, and a sample of the rows.
+
+    ``notes`` says of each column that is no feature why. ``rows`` is the sample: numbers of each numeric column,
+    category indices into ``sample_vocabulary`` of each crossed one, scores, outcomes (NaN: none) and delays in
+    seconds (NaN: none). ``positives`` holds the scores of rows with a positive outcome, sampled apart because they
+    may be rare.
+    """
+
+    columns: dict[str, ColumnProfile]
+    notes: dict[str, str]
+    rows: Mapping[str, Column]
+    positive_scores: F64
+    sample_vocabulary: Mapping[str, list[str]]
+    is_complete: bool
+
+
+def profile_table(
+    file: TableFile,
+    columns: Columns,
+    features: Mapping[str, Feature],
+    crossed: frozenset[str],
+    progress: Callable[[int], None],
+) -> Profile:
+    """Read the file once.
+
+    Parameters
+    ----------
+    file : TableFile
+    columns : Columns
+        Roles; these columns are no features.
+    features : mapping of name to Feature
+        ``kind`` overrides what the type says.
+    crossed : frozenset of str
+        Categorical columns whose pairs will be counted.
+    progress : callable
+        Told how many rows have been read.
+    """
+    profiles, notes = _plan(file.schema, columns, features)
+    roles = (columns.predicted_at, columns.score, columns.outcome, columns.outcome_at)
+    wanted = [*profiles, *(name for name in dict.fromkeys(roles) if name in file.schema.names)]
+    reader = _Reader(columns, profiles, crossed)
+    n_done = 0
+    for table in file.batches(wanted):
+        reader.add(table)
+        n_done += table.num_rows
+        progress(n_done)
+    return Profile(
+        columns=profiles,
+        notes=notes,
+        rows=reader.sample.take(),
+        positive_scores=reader.positives.take().get(SCORE, np.empty(0)).astype(np.float64),
+        sample_vocabulary={name: list(words) for name, words in reader.words.items()},
+        is_complete=reader.sample.is_complete,
+    )
+
+
+def role_names(columns: Columns) -> tuple[str, ...]:
+    """The columns that play a part and are no features."""
+    return tuple(getattr(columns, part) for part in columns.__struct_fields__)
+
+
+def _plan(
+    schema: pa.Schema, columns: Columns, features: Mapping[str, Feature]
+) -> tuple[dict[str, ColumnProfile], dict[str, str]]:
+    profiles: dict[str, ColumnProfile] = {}
+    notes: dict[str, str] = {}
+    roles = set(role_names(columns))
+    for entry in schema:
+        if entry.name in roles:
+            continue
+        asked = features[entry.name].kind if entry.name in features else "auto"
+        if asked == "ignore":
+            notes[entry.name] = "ignored by the configuration"
+            continue
+        kind = _kind(entry.type) if asked == "auto" else asked
+        if kind is None or (kind == "categorical" and _kind(entry.type) is None):
+            notes[entry.name] = f"a {entry.type} is neither a number nor a category"
+            continue
+        profiles[entry.name] = ColumnProfile(entry.name, "numeric" if kind == "numeric" else "categorical")
+    return profiles, notes
+
+
+def _kind(kind: pa.DataType) -> FeatureKind | None:
+    if pa.types.is_dictionary(kind):
+        return "categorical" if _kind(kind.value_type) is not None else None
+    if is_number(kind) or pa.types.is_null(kind):
+        return "numeric"
+    return "categorical" if is_text(kind) or pa.types.is_boolean(kind) else None
+
+
+class _Reader:
+    """Adds tables to the profiles and to the samples."""
+
+    def __init__(self, columns: Columns, profiles: Mapping[str, ColumnProfile], crossed: frozenset[str]) -> None:
+        self._columns = columns
+        self._profiles = profiles
+        numeric = [profile.name for profile in profiles.values() if profile.kind == "numeric"]
+        self._hashed = sorted(numeric)[:HASHED_COLUMNS]
+        self.words: dict[str, dict[str, int]] = {name: {} for name in crossed}
+        self.sample = BottomSample(SAMPLE_ROWS)
+        self.positives = BottomSample(SAMPLE_ROWS)
+
+    def add(self, table: pa.Table) -> None:
+        """Take in one table."""
+        names = self._columns
+        kept: dict[str, Column] = {}
+        for profile in self._profiles.values():
+            values = self._column(profile, column_of(table, profile.name), table.num_rows)
+            if values is not None:
+                kept[profile.name] = values
+        n = table.num_rows
+        kept[SCORE] = as_floats(column_of(table, names.score), n)[0]
+        outcomes = as_floats(column_of(table, names.outcome), n)[0]
+        kept[OUTCOME] = outcomes
+        started = _times(table, names.predicted_at)
+        kept[DELAY] = _delays(started, _times(table, names.outcome_at))
+        numbers = [kept[name].astype(np.float64, copy=False) for name in self._hashed]
+        hashes = row_hashes([started, kept[SCORE], kept[OUTCOME], *numbers])
+        self.sample.add(hashes, kept)
+        positive = np.flatnonzero(outcomes == 1.0)
+        self.positives.add(hashes[positive], {SCORE: kept[SCORE][positive]})
+
+    def _column(self, profile: ColumnProfile, column: pa.Array | None, n: int) -> Column | None:
+        """Add one column to its profile; returns what the sample keeps of it."""
+        if profile.kind == "numeric":
+            values = as_floats(column, n)[0]
+            finite = values[np.isfinite(values)]
+            profile.n_present += n - int(np.isnan(values).sum())
+            if len(finite):
+                profile.minimum = min(profile.minimum, float(finite.min()))
+                profile.maximum = max(profile.maximum, float(finite.max()))
+            return values
+        return None if column is None else self._categories(profile, column)
+
+    def _categories(self, profile: ColumnProfile, column: pa.Array) -> Column | None:
+        named = category_names(column)
+        if named is None:
+            return None
+        indices, distinct = named
+        counts = np.bincount(indices, minlength=len(distinct) + 1)
+        for name, count in zip(distinct, counts.tolist(), strict=False):
+            if name is None:
+                continue
+            profile.n_present += count
+            if name in profile.counts or len(profile.counts) < MAX_DISTINCT:
+                profile.counts[name] += count
+            else:
+                profile.is_cut = True
+        if profile.name not in self.words:
+            return None
+        words = self.words[profile.name]
+        table = np.array([-1 if name is None else words.setdefault(name, len(words)) for name in distinct] + [-1])
+        return table[indices].astype(np.int32)
+
+
+def _times(table: pa.Table, name: str) -> I64:
+    column = column_of(table, name)
+    return np.full(table.num_rows, BAD_TIME) if column is None else as_times(column)
+
+
+def _delays(started: I64, ended: I64) -> F64:
+    """Seconds from prediction to outcome, NaN where either time is unknown."""
+    known = (started != BAD_TIME) & (ended != BAD_TIME)
+    return np.where(known, (np.where(known, ended, 0) - np.where(known, started, 0)) / 1e6, np.nan)

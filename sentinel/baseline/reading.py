@@ -1,0 +1,153 @@
+"""Validation and training files as streams of Arrow tables: Parquet row group by row group, CSV chunk by chunk."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from sentinel.errors import BaselineError
+
+BATCH_ROWS = 1 << 16
+"""Rows decoded at once: twenty columns of them are 10 MB."""
+
+_CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".csv.xz")
+_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3.1" else {}
+"""Older pandas reads numbers a little wrong unless it is asked not to; newer ones no longer take the question."""
+_CSV_MISSING = [""]  # "NA" and "None" are values: a country, a plan
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A file of rows that can be read again and again.
+
+    Parameters
+    ----------
+    path : Path
+    schema : Schema
+        Arrow types of the columns.
+    n_rows : int
+    read : callable
+        Given column names, yields tables of these columns in the file's order.
+    """
+
+    path: Path
+    schema: pa.Schema
+    n_rows: int
+    read: Callable[[Sequence[str]], Iterator[pa.Table]]
+
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """Read some columns from the start.
+
+        Raises
+        ------
+        BaselineError
+            If the file turns out to be damaged on the way.
+        """
+        try:
+            yield from self.read(columns)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise BaselineError(f"{self.path}: cannot read on: {_first_line(error)}") from error
+
+
+def open_table(path: Path, *, batch_rows: int = BATCH_ROWS, text: Sequence[str] = ()) -> TableFile:
+    """Open a Parquet or CSV file (by its name's end; whatever is no CSV is read as Parquet).
+
+    Parameters
+    ----------
+    path : Path
+    batch_rows : int, > 0
+    text : sequence of str
+        Columns of a CSV file that are text even if they look like numbers: ids.
+
+    Raises
+    ------
+    BaselineError
+        If the file is missing, empty, damaged, of another format, or names a column twice.
+    """
+    try:
+        is_csv = path.name.lower().endswith(_CSV_SUFFIXES)
+        opened = _open_csv(path, batch_rows, frozenset(text)) if is_csv else _open_parquet(path, batch_rows)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BaselineError(f"{path}: cannot be read: {_first_line(error)}") from error
+    twice = [name for name, count in Counter(opened.schema.names).items() if count > 1]
+    if twice:
+        raise BaselineError(f"{path}: more than one column is called {twice[0]!r}")
+    if opened.n_rows == 0:
+        raise BaselineError(f"{path}: the file has no rows")
+    return opened
+
+
+def _open_parquet(path: Path, batch_rows: int) -> TableFile:
+    with pq.ParquetFile(path) as file:
+        schema, n_rows = file.schema_arrow, file.metadata.num_rows
+
+    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
+        with pq.ParquetFile(path) as again:
+            for batch in again.iter_batches(batch_size=batch_rows, columns=list(columns)):
+                yield pa.Table.from_batches([batch])
+
+    return TableFile(path, schema.remove_metadata(), n_rows, read)
+
+
+def _open_csv(path: Path, batch_rows: int, text: frozenset[str]) -> TableFile:
+    """Read the file once for the types: a type taken chunk by chunk would depend on where the chunks end."""
+    found: dict[str, set[str]] = {}
+    n_rows = 0
+    for chunk in _chunks(path, batch_rows, dtypes=None):
+        n_rows += len(chunk)
+        for name in chunk.columns:
+            found.setdefault(str(name), set()).add(_kind(chunk[name]))
+    dtypes = {name: "string" if name in text else _dtype(kinds) for name, kinds in found.items()}
+    arrow = {"string": pa.large_string(), "boolean": pa.bool_(), "Int64": pa.int64(), "float64": pa.float64()}
+    schema = pa.schema([(name, arrow[dtype]) for name, dtype in dtypes.items()])
+
+    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
+        for chunk in _chunks(path, batch_rows, dtypes=dtypes):
+            wanted = pa.schema([schema.field(name) for name in columns])
+            yield pa.Table.from_pandas(chunk[list(columns)], schema=wanted, preserve_index=False)
+
+    return TableFile(path, schema, n_rows, read)
+
+
+def _chunks(path: Path, batch_rows: int, dtypes: dict[str, str] | None) -> Iterator[pd.DataFrame]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", pd.errors.ParserWarning)
+        reader = pd.read_csv(
+            path,
+            chunksize=batch_rows,
+            dtype=dtypes,
+            keep_default_na=False,
+            na_values=_CSV_MISSING,
+            low_memory=False,
+            **_EXACT,
+        )
+        with reader:
+            yield from reader
+
+
+def _kind(column: pd.Series) -> str:
+    if column.isna().all():
+        return "empty"
+    kind = pd.api.types.infer_dtype(column, skipna=True)
+    return {"integer": "integer", "floating": "float", "boolean": "boolean"}.get(kind, "text")
+
+
+def _dtype(kinds: set[str]) -> str:
+    kinds = kinds - {"empty"}
+    if kinds == {"boolean"}:
+        return "boolean"
+    if kinds == {"integer"}:
+        return "Int64"
+    return "string" if kinds - {"integer", "float"} else "float64"
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]

@@ -1,0 +1,154 @@
+"""A baseline in words and tables, for people and for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from sentinel.baseline.artifact import Baseline, OfflineEstimate
+from sentinel.baseline.checks import feature_aucs
+from sentinel.config.durations import Duration
+from sentinel.stats.bayes import minimum_detectable_gap
+from sentinel.stats.estimate import Estimate
+from sentinel.summaries.layout import BIN_MISSING
+from sentinel.summaries.metrics import METRICS
+
+TAU = 0.05
+"""The gap that the default test looks for hardest, in units of the metric."""
+_MAX_ROWS = 40
+
+
+def as_builtins(baseline: Baseline) -> dict[str, Any]:
+    """Everything but the counts, as plain values."""
+    meta = msgspec.to_builtins(baseline.meta)
+    for row, estimate in zip(meta["estimates"], baseline.meta.estimates, strict=True):
+        row["minimum_detectable_gap"] = detectable_gap(estimate)
+    features = [
+        {"name": name, "kind": kind, "auc": auc, "missing_ratio": missing}
+        for name, kind, auc, missing in _features(baseline)
+    ]
+    return {
+        "digest": baseline.digest,
+        **meta,
+        "features": features,
+        "slices": [{"name": spec.name, "values": list(spec.values)} for spec in baseline.layout.slices],
+        "layout": baseline.layout.describe(),
+    }
+
+
+def summary_lines(baseline: Baseline) -> Iterator[str]:
+    """The headline estimates and the checks."""
+    yield from _table(("metric", "value", "95 % interval", "smallest gap", "outcomes"), _headline(baseline))
+    yield ""
+    yield from _checks(baseline)
+
+
+def lines(baseline: Baseline) -> Iterator[str]:
+    """The whole baseline, readable."""
+    meta = baseline.meta
+    trained = (
+        "not given"
+        if meta.n_train_rows is None
+        else f"{meta.n_train_rows:,}{_period(meta.train_start, meta.train_end)}"
+    )
+    yield f"baseline    {meta.model} {meta.version} ({meta.task}), {baseline.digest[:12]}"
+    yield f"built       {meta.created_at} by {meta.generated_by}"
+    yield f"validation  {meta.n_rows:,} rows{_period(meta.validation_start, meta.validation_end)}"
+    yield f"training    {trained}"
+    yield f"split       {_split(meta.manifest)}"
+    yield f"outcomes    {baseline.summary.n_outcomes:,}; {_delay(baseline)}; awaited {Duration(meta.horizon_seconds)}"
+    yield ""
+    yield from summary_lines(baseline)
+    slices = [e for e in meta.estimates if e.metric == "auc" and e.slice != "all"]
+    if slices:
+        yield ""
+        yield from _cut(
+            _table(("slice (worst AUC first)", "AUC", "95 % interval", "smallest gap", "outcomes"), _slices(slices))
+        )
+    yield ""
+    rows = [
+        (name, kind, "-" if auc is None else f"{auc:.3f}", f"{missing:.1%}")
+        for name, kind, auc, missing in _features(baseline)
+    ]
+    yield from _cut(_table(("feature (strongest first)", "kind", "AUC alone", "missing"), rows))
+    for name, why in meta.ignored.items():
+        yield f"not watched: {name} ({why})"
+
+
+def detectable_gap(estimate: OfflineEstimate) -> float | None:
+    """The smallest gap that could ever be proved against this estimate, however much live data comes."""
+    if estimate.variance is None or METRICS[estimate.metric].higher_is_better is None:
+        return None
+    return float(minimum_detectable_gap(estimate.variance, TAU))
+
+
+def _features(baseline: Baseline) -> list[tuple[str, str, float | None, float]]:
+    """Name, kind, univariate AUC and share of missing values, strongest first."""
+    offsets, counts = baseline.layout.feature_offsets, baseline.summary["features"]
+    aucs = feature_aucs(baseline.summary)
+    n = max(baseline.summary.n_predictions, 1)
+    rows = []
+    for j, feature in enumerate(baseline.layout.features):
+        measured = aucs[feature.name]
+        auc = measured.value if isinstance(measured, Estimate) else None
+        rows.append((feature.name, str(feature.kind), auc, int(counts[offsets[j] + BIN_MISSING]) / n))
+    return sorted(rows, key=lambda row: (-(row[2] or 0.0), row[0]))
+
+
+def _headline(baseline: Baseline) -> list[tuple[str, ...]]:
+    return [_estimate_row(e.metric, e) for e in baseline.meta.estimates if e.slice == "all"]
+
+
+def _slices(estimates: Sequence[OfflineEstimate]) -> list[tuple[str, ...]]:
+    ordered = sorted(estimates, key=lambda e: (e.value is None, e.value or 0.0, e.slice))
+    return [_estimate_row(e.slice, e) for e in ordered]
+
+
+def _estimate_row(name: str, estimate: OfflineEstimate) -> tuple[str, ...]:
+    if estimate.value is None or estimate.lower is None or estimate.upper is None:
+        return (name, "-", estimate.reason or "", "", f"{estimate.n:,}")
+    gap = detectable_gap(estimate)
+    interval = f"{estimate.lower:.4f} to {estimate.upper:.4f}"
+    return (name, f"{estimate.value:.4f}", interval, "" if gap is None else f"{gap:.4f}", f"{estimate.n:,}")
+
+
+def _checks(baseline: Baseline) -> Iterator[str]:
+    if not baseline.meta.checks:
+        yield "checks: nothing found"
+    for found in baseline.meta.checks:
+        yield f"{found.severity:<8}  {found.name}: {found.detail}"
+
+
+def _period(start: str | None, end: str | None) -> str:
+    return "" if start is None or end is None else f", predicted {start[:19]}Z to {end[:19]}Z"
+
+
+def _split(manifest: dict[str, Any]) -> str:
+    split = manifest.get("split")
+    protocol = split.get("protocol") if isinstance(split, dict) else None
+    stated = f"by {protocol}" if protocol else "not stated (give --manifest)"
+    candidates = manifest.get("candidates")
+    return stated if candidates is None else f"{stated}; {candidates} candidate model(s) compared on these rows"
+
+
+def _delay(baseline: Baseline) -> str:
+    delays = baseline.meta.outcome_delay_seconds
+    if delays is None:
+        return "delay unknown"
+    half, most = (Duration(round(delays[name])) for name in ("p50", "max"))
+    return f"half known after {half}, all after {most}"
+
+
+def _cut(rows: Iterator[str]) -> Iterator[str]:
+    kept = list(rows)
+    yield from kept[: _MAX_ROWS + 1]
+    if len(kept) > _MAX_ROWS + 1:
+        yield f"... and {len(kept) - _MAX_ROWS - 1} more (--format json has all)"
+
+
+def _table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    for row in (header, *rows):
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()

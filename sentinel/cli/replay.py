@@ -1,0 +1,89 @@
+"""``sentinel replay``: files through the same loop and judge as the daemon, to a report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+NAME = "replay"
+HELP = "Replay a stream from files against a baseline and write the report."
+ROWS_PER_LOOK = 200
+"""Predictions read between two looks: an alert is stamped no coarser than this."""
+EXIT_ALERT = 3
+"""Exit status when an alert of the severity named by --fail-on fired and was not resolved."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--config", type=Path, required=True, help="the configuration (YAML)")
+    parser.add_argument("--baseline", type=Path, help="the baseline, instead of the one that the configuration names")
+    parser.add_argument("--stream", type=Path, help="predictions with their outcomes (Parquet or CSV)")
+    parser.add_argument("--predictions", type=Path, help="predictions alone; needs --outcomes")
+    parser.add_argument("--outcomes", type=Path, help="outcomes alone; needs --predictions")
+    parser.add_argument("--report", type=Path, help="write the report here as JSON")
+    parser.add_argument("--dead-letters", type=Path, help="write what was refused here, one JSON object a line")
+    parser.add_argument("--model", help="the model, when the configuration has several")
+    parser.add_argument("--version", help="its version, when it has several")
+    parser.add_argument(
+        "--fail-on",
+        choices=("critical", "warning"),
+        help=f"exit with status {EXIT_ALERT} when such an alert, or a graver one, is firing at the end of the stream",
+    )
+    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+
+
+def _files(args: argparse.Namespace) -> tuple[Path, Path]:
+    """The files of predictions and outcomes, one and the same where a stream holds both."""
+    from sentinel.errors import FatalError
+
+    if args.stream is not None and args.predictions is None and args.outcomes is None:
+        stream: Path = args.stream
+        return stream, stream
+    if args.stream is None and args.predictions is not None and args.outcomes is not None:
+        return args.predictions, args.outcomes
+    raise FatalError("give either --stream, or --predictions and --outcomes together")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Replay, write, explain; the exit status is that of --fail-on."""
+    from sentinel.app.models import watch
+    from sentinel.app.replay import replay
+    from sentinel.baseline.artifact import Baseline
+    from sentinel.cli.choose import choose_model
+    from sentinel.cli.progress import Progress
+    from sentinel.clock import SystemClock
+    from sentinel.config import load_config
+    from sentinel.diagnosis.report import to_json
+    from sentinel.diagnosis.words import explain
+    from sentinel.errors import FatalError
+    from sentinel.events.codecs.arrow import ArrowCodec
+    from sentinel.ingest.dead_letters import DeadLetterFile
+    from sentinel.ingest.replay import ReplaySource
+
+    config = load_config(args.config)
+    settings = choose_model(config, args.model, args.version)
+    path = args.baseline or settings.baseline
+    if path is None:
+        raise FatalError("no baseline: name one with --baseline or in the configuration")
+    model = watch(settings, Baseline.load(Path(path)))
+    clock = SystemClock()
+    codec = ArrowCodec(model.plan.layout.schema, settings.columns)
+    predictions, outcomes = _files(args)
+    source = ReplaySource(predictions, outcomes, codec, settings.columns, rows_per_batch=ROWS_PER_LOOK)
+    letters = None
+    if args.dead_letters is not None:
+        letters = DeadLetterFile(args.dead_letters, int(config.limits.dead_letter_file_bytes), clock)
+    with Progress("replay", quiet=args.quiet) as progress:
+        report = replay(
+            model,
+            source,
+            clock,
+            on_dead_letters=letters.append if letters is not None else lambda _: None,
+            on_look=lambda r: progress.show(source.fraction(), f"{r.counts['joined']} outcomes, {r.verdict.cause}"),
+        )
+    if args.report is not None:
+        args.report.write_bytes(to_json(report))
+    print(explain(report))
+    graver = {"critical": ("critical",), "warning": ("critical", "warning"), None: ()}[args.fail_on]
+    firing = [alert for alert in report.alerts if alert.resolved_at is None and alert.severity in graver]
+    return EXIT_ALERT if firing else 0

@@ -1,0 +1,95 @@
+"""``sentinel run``: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from sentinel.errors import SentinelError
+
+NAME = "run"
+HELP = "Run the daemon: read events from Kafka, judge, serve metrics and the page."
+EXIT_FORCED = 130
+FAILURE_POLL_SECONDS = 0.5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--config", type=Path, required=True, help="the configuration (YAML)")
+    parser.add_argument(
+        "--role",
+        choices=("all",),
+        default="all",
+        help="what this process does; 'all' collects and evaluates (the only role of this version)",
+    )
+    parser.add_argument("--listen", help="host:port, instead of web.listen")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run until SIGTERM or SIGINT; SIGHUP reloads; a second SIGTERM exits at once."""
+    from sentinel.app.daemon import Daemon
+    from sentinel.app.sources import make_source
+    from sentinel.app.statistics import LogCounter
+    from sentinel.clock import SystemClock
+    from sentinel.config import load_config
+    from sentinel.logs import configure_logging
+
+    clock = SystemClock()
+    log_counter = LogCounter()
+    config = load_config(args.config)
+    handler = configure_logging(
+        config.log.level, config.log.format, sys.stderr, monotonic=clock.monotonic, on_event=log_counter
+    )
+    daemon = Daemon(
+        lambda: load_config(args.config), make_source, clock, log_events=log_counter.counts, listen=args.listen
+    )
+    wanted = _Signals()
+    daemon.start()
+    try:
+        while daemon.failure is None and not wanted.stop.wait(FAILURE_POLL_SECONDS):
+            if wanted.take_reload():
+                _reload(daemon.reload)
+    finally:
+        stopped = daemon.stop()
+        handler.close()
+    if daemon.failure is not None:
+        raise daemon.failure
+    return 0 if stopped else 1
+
+
+class _Signals:
+    """Turns signals into flags that the main thread acts on."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()
+        self._reload = False
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_stop)
+        signal.signal(signal.SIGHUP, self._on_reload)
+
+    def take_reload(self) -> bool:
+        """Whether a reload was asked for since the last call."""
+        asked, self._reload = self._reload, False
+        return asked
+
+    def _on_stop(self, _number: int, _frame: FrameType | None) -> None:
+        if self.stop.is_set():
+            os._exit(EXIT_FORCED)  # asked twice: the last checkpoint is what a restart continues from
+        self.stop.set()
+
+    def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
+        self._reload = True
+
+
+def _reload(reload: Callable[[], None]) -> None:
+    """A bad new configuration is logged by the daemon and exported; the old one goes on."""
+    try:
+        reload()
+    except SentinelError:
+        return

@@ -1,0 +1,131 @@
+"""Alerts over time: they fire once a condition lasts, and resolve once it stays away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from sentinel.diagnosis.conditions import Condition, conditions
+from sentinel.diagnosis.report import Alert, Verdict
+from sentinel.evaluation.findings import Evaluation
+
+QUIET: Final = 3
+"""Evaluations in a row without its condition, after which an alert is resolved."""
+MOST_RESOLVED: Final = 200
+"""Resolved alerts that are remembered, the latest first to stay."""
+
+Key = tuple[str, str | None, str]
+_RANK: Final = {"info": 0, "warning": 1, "critical": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """How a condition has behaved: looks in a row with it, at least at ``severity``, and looks in a row without."""
+
+    on: Mapping[str, int] = field(default_factory=dict)
+    off: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertBook:
+    """The alerts of one model version after its latest evaluation.
+
+    Attributes
+    ----------
+    alerts : tuple of Alert
+        Active and resolved, in the order in which they fired.
+    """
+
+    alerts: tuple[Alert, ...] = ()
+    _watches: Mapping[Key, _Watch] = field(default_factory=dict)
+
+    @property
+    def active(self) -> tuple[Alert, ...]:
+        """Those that have fired and not been resolved."""
+        return tuple(alert for alert in self.alerts if alert.resolved_at is None)
+
+    def advance(self, evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, int], at: str) -> AlertBook:
+        """The book after one more evaluation; this one stays as it is.
+
+        Parameters
+        ----------
+        evaluation : Evaluation
+        verdict : Verdict
+            Of that evaluation.
+        counts : mapping of str to int
+        at : str
+            Event time of the evaluation, RFC 3339.
+
+        Returns
+        -------
+        AlertBook
+
+        Notes
+        -----
+        A condition fires after as many evaluations in a row as it asks for, and resolves after ``QUIET`` without
+        it. One that grows more severe, or less, for long enough is resolved and fired anew with its new severity.
+        """
+        present = {(c.name, c.metric, c.slice): c for c in conditions(evaluation, verdict, counts)}
+        active = {(a.name, a.metric, a.slice): a for a in self.active}
+        watches: dict[Key, _Watch] = {}
+        alerts = list(self.alerts)
+        for key in dict.fromkeys([*active, *present, *self._watches]):
+            condition, alert = present.get(key), active.get(key)
+            watch = _look(self._watches.get(key, _Watch()), condition)
+            if condition is not None or alert is not None:
+                watches[key] = watch
+            _settle(alerts, alert, condition, watch, counts.get("joined", 0), at)
+        return AlertBook(_trimmed(alerts), watches)
+
+
+def _look(watch: _Watch, condition: Condition | None) -> _Watch:
+    """Count one more look, for each severity: a critical condition also counts as a warning."""
+    rank = -1 if condition is None else _RANK[condition.severity]
+    on = {name: watch.on.get(name, 0) + 1 if rank >= level else 0 for name, level in _RANK.items()}
+    off = {name: 0 if rank >= level else watch.off.get(name, 0) + 1 for name, level in _RANK.items()}
+    return _Watch(on, off)
+
+
+def _settle(
+    alerts: list[Alert], alert: Alert | None, condition: Condition | None, watch: _Watch, n_outcomes: int, at: str
+) -> None:
+    """Resolve, fire or renew one alert in the list."""
+    severity = _due(condition, watch)
+    rising = severity is not None and (alert is None or _RANK[severity] > _RANK[alert.severity])
+    if alert is not None and (rising or watch.off[alert.severity] >= QUIET):
+        alerts[alerts.index(alert)] = msgspec.structs.replace(alert, resolved_at=at)
+        alert = None
+    elif alert is not None and condition is not None:
+        alerts[alerts.index(alert)] = msgspec.structs.replace(alert, summary=condition.summary, cause=condition.cause)
+    if alert is None and severity is not None and condition is not None:
+        alerts.append(
+            Alert(
+                name=condition.name,
+                severity=severity,  # type: ignore[arg-type] # a key of _RANK
+                metric=condition.metric,
+                slice=condition.slice,
+                cause=condition.cause,
+                fired_at=at,
+                n_outcomes=n_outcomes,
+                summary=condition.summary,
+            )
+        )
+
+
+def _due(condition: Condition | None, watch: _Watch) -> str | None:
+    """The highest severity that has lasted long enough; an info condition may only be info."""
+    if condition is None:
+        return None
+    lowest = "info" if condition.severity == "info" else "warning"
+    levels = [name for name in ("critical", "warning", "info") if _RANK[lowest] <= _RANK[name]]
+    return next((name for name in levels if watch.on[name] >= condition.patience), None)
+
+
+def _trimmed(alerts: list[Alert]) -> tuple[Alert, ...]:
+    """Active ones all, resolved ones as many as are remembered."""
+    resolved = [alert for alert in alerts if alert.resolved_at is not None]
+    forgotten = {id(alert) for alert in resolved[: max(len(resolved) - MOST_RESOLVED, 0)]}
+    return tuple(alert for alert in alerts if id(alert) not in forgotten)

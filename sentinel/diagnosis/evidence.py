@@ -1,0 +1,307 @@
+"""What an evaluation shows that bears on the cause, read once and named."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sentinel.config.model import Alerts
+from sentinel.evaluation.findings import Evaluation, FeatureFinding, Finding, LaunchWindow, Value
+from sentinel.evaluation.performance import standard_error
+from sentinel.stats.bayes import minimum_detectable_gap
+
+COLLAPSE_SCORE: Final = 6.0
+"""Standard errors of a collapse that deserves a name. Alone it proves nothing: drifts and harmless streams show it."""
+COLLAPSE_SIZE: Final = 0.03
+"""AUC that a feature must have lost: with many events any change passes the standard errors."""
+RANKED_SCORE: Final = 3.0
+"""Standard errors from which a loss of that size is ranked as a suspicion, though it gets no name."""
+MISSING_RISE: Final = 0.2
+"""Rise in the share of missing values that counts as served differently,"""
+MISSING_ODDS_RATIO: Final = 4.0
+"""if the odds of missing quadrupled too: shares near one half move easily."""
+CONSTANT_SHARE: Final = 0.99
+"""Share of one bin from which a feature counts as constant,"""
+CONSTANT_BEFORE: Final = 0.9
+"""unless one bin already held this share offline."""
+SINCE_LAUNCH_SHARE: Final = 0.95
+"""A value that this share of all traffic carries has been there since launch."""
+OUT_OF_RANGE_SHARE: Final = 0.2
+"""Share of values never seen offline that speaks of another unit or another source."""
+USELESS_AUC: Final = 0.53
+"""A feature up to this knows nothing of the outcome."""
+STRONG_FEATURE_AUC: Final = 0.9
+"""One feature this good: 16 of 32 real leaks had it, 1 of 23 others."""
+LEAK_LIKE_AUC: Final = 0.78
+"""Offline AUC from which a collapse with a launch gap may be called a leak rather than a suspicion."""
+SMALLEST_GAP: Final = 0.01
+"""AUC; shares of a smaller gap are noise."""
+MIX_SHARE: Final = 0.6
+"""Share of the gap that other scores explain, from which a launch gap may be a covariate shift,"""
+MIX_SLOPE_RATIO: Final = 0.7
+"""if the scores have kept their meaning to this degree."""
+SMALLEST_SLOPE: Final = 0.25
+"""An offline calibration slope below this has no ratio worth reading."""
+LEVEL_SHIFT: Final = 0.3
+"""Change of outcomes at equal scores, in log-odds, that is worth a word."""
+RATE_SHIFT: Final = 0.25
+"""Relative change of the base rate that is worth a word."""
+SURE: Final = 5.0
+"""Standard errors from which such a change is taken as real."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A feature that is served differently, has lost its association, or both."""
+
+    finding: FeatureFinding
+    lost: float
+    """Loss of AUC; above 0 means lost online."""
+    score: float
+    """The same in standard errors."""
+    collapsed: bool
+    missing_rose: bool
+    constant: bool
+    out_of_range: bool
+    since_launch: bool
+    top_offline: bool
+    """No other feature knew more offline."""
+
+    @property
+    def served_differently(self) -> bool:
+        """Whether what is served has visibly changed."""
+        return self.missing_rose or self.constant or self.out_of_range
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it is worth a rank."""
+        return self.served_differently or (self.score >= RANKED_SCORE and self.lost >= COLLAPSE_SIZE)
+
+    @property
+    def useless_live(self) -> bool:
+        """Whether the feature knows nothing of the outcome any more."""
+        value = self.finding.online_auc.value
+        return value is not None and value <= USELESS_AUC
+
+    @property
+    def strong_offline(self) -> bool:
+        """Whether the feature alone was as good as a model."""
+        value = self.finding.offline_auc.value
+        return value is not None and value >= STRONG_FEATURE_AUC
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that the signatures weigh.
+
+    Attributes
+    ----------
+    headline : Finding
+        AUC over all traffic.
+    judged : bool
+        Both sides have enough events for the gap to be judged.
+    stands : bool
+        The gap has passed the alarm on everything since launch.
+    at_launch : bool
+        It also stands in the launch window, and four windows later if those have come.
+    retracted : bool
+        It stood in the launch window but not at four of them.
+    detectable : float or None, AUC
+        The smallest gap that the events of both sides could show now.
+    worth_knowing : float, AUC
+        The gap that a verdict of ``none`` has to exclude: tolerance plus tau.
+    mix_share : float or None
+        Share of the gap that other scores explain.
+    slope_ratio : float or None
+        Live over offline calibration slope.
+    is_mix : bool
+        The gap looks like other inputs met by an honest model: see `is_mix`.
+    level_shift : float, log-odds
+        Change of outcomes at equal scores, 0 unless it is sure.
+    rate_shift : float
+        Relative change of the base rate, 0 unless it is sure.
+    suspects : tuple of Suspect
+        Worst first.
+    split_protocol : str or None
+        How offline rows were parted: ``random``, ``time``, ``group``; None where it is not known.
+    coverage : float
+        Share of predictions whose outcome is known.
+    """
+
+    headline: Finding
+    launch: LaunchWindow
+    later_gap: float | None
+    judged: bool
+    stands: bool
+    at_launch: bool
+    retracted: bool
+    detectable: float | None
+    worth_knowing: float
+    mix_share: float | None
+    slope_ratio: float | None
+    is_mix: bool
+    level_shift: float
+    rate_shift: float
+    suspects: tuple[Suspect, ...]
+    split_protocol: str | None
+    coverage: float
+
+    @property
+    def offline_auc(self) -> float:
+        """Offline estimate, one half where there is none."""
+        return 0.5 if self.headline.offline.value is None else self.headline.offline.value
+
+    @property
+    def gap(self) -> float:
+        """Offline minus online AUC, 0 where there is none."""
+        return self.headline.gap or 0.0
+
+    @property
+    def excludes_gap(self) -> bool:
+        """Whether the data are enough to say that there is no gap worth knowing."""
+        if not self.judged:
+            return False
+        shown = self.detectable is not None and self.detectable <= self.worth_knowing
+        bounded = self.headline.upper is not None and self.headline.upper <= self.worth_knowing
+        return shown or bounded
+
+
+def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts: Alerts) -> Evidence:
+    """Read the evidence out of an evaluation.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        With a headline AUC.
+    meta : object
+        The baseline's; ``manifest`` is read if it has one.
+    counts : mapping of str to int
+        ``predictions`` and ``joined``.
+    alerts : Alerts
+
+    Returns
+    -------
+    Evidence
+    """
+    headline = evaluation.headline("auc") or _nothing()
+    launch = evaluation.launch
+    return Evidence(
+        headline=headline,
+        launch=launch,
+        later_gap=evaluation.later_gap,
+        judged=headline.log_evidence is not None,
+        stands=headline.alarm,
+        at_launch=headline.alarm and launch.alarm and evaluation.confirmed,
+        retracted=launch.alarm and not evaluation.confirmed,
+        detectable=_detectable(headline, alerts),
+        worth_knowing=alerts.tau + alerts.tolerance,
+        mix_share=_mix_share(headline),
+        slope_ratio=_slope_ratio(evaluation),
+        is_mix=is_mix(evaluation),
+        level_shift=_change(evaluation.offline_calibration.intercept, evaluation.online_calibration.intercept),
+        rate_shift=_rate_shift(evaluation),
+        suspects=find_suspects(evaluation.features),
+        split_protocol=_split_protocol(meta),
+        coverage=counts.get("joined", 0) / max(counts.get("predictions", 0), 1),
+    )
+
+
+def find_suspects(features: tuple[FeatureFinding, ...]) -> tuple[Suspect, ...]:
+    """Features that are served differently or have lost their association, most standard errors first."""
+    offline = [f.offline_auc.value for f in features if f.offline_auc.value is not None]
+    top = max(offline, default=1.0)
+    suspects = (_suspect(feature, top) for feature in features)
+    found = [suspect for suspect in suspects if suspect.is_suspect]
+    return tuple(sorted(found, key=lambda suspect: suspect.score, reverse=True))
+
+
+def is_mix(evaluation: Evaluation) -> bool:
+    """Whether the gap looks like other inputs met by an honest model.
+
+    Other scores explain most of it, and the scores have kept their meaning. Not where a feature has been replaced by
+    something useless: a model that is fed a constant also gives other scores.
+    """
+    headline = evaluation.headline("auc")
+    share, ratio = None if headline is None else _mix_share(headline), _slope_ratio(evaluation)
+    if share is None or ratio is None or share < MIX_SHARE or ratio < MIX_SLOPE_RATIO:
+        return False
+    suspects = find_suspects(evaluation.features)
+    return not any(s.collapsed and s.served_differently and s.useless_live for s in suspects)
+
+
+def _split_protocol(meta: Any) -> str | None:
+    manifest: Mapping[str, Any] = getattr(meta, "manifest", None) or {}
+    split = manifest.get("split") or {}
+    return str(split["protocol"]) if "protocol" in split else None
+
+
+def _mix_share(headline: Finding) -> float | None:
+    mix, gap = headline.parts.score_mix, headline.gap
+    return mix / gap if mix is not None and gap is not None and gap > SMALLEST_GAP else None
+
+
+def _suspect(feature: FeatureFinding, top: float) -> Suspect:
+    offline, online = feature.offline_auc.value, feature.online_auc.value
+    lost = offline - online if offline is not None and online is not None else 0.0
+    score = feature.collapse or 0.0
+    missing_rose = _missing_rose(feature)
+    out_of_range = feature.online_unseen_ratio >= OUT_OF_RANGE_SHARE
+    same = feature.online_top_share >= CONSTANT_SHARE and feature.offline_top_share < CONSTANT_BEFORE
+    constant = same and not out_of_range  # values beyond the last bin share a bin, not a value
+    share = max(feature.online_missing_ratio if missing_rose else 0.0, feature.online_top_share if constant else 0.0)
+    return Suspect(
+        finding=feature,
+        lost=lost,
+        score=score,
+        collapsed=score >= COLLAPSE_SCORE and lost >= COLLAPSE_SIZE,
+        missing_rose=missing_rose,
+        constant=constant,
+        out_of_range=out_of_range,
+        since_launch=max(share, feature.online_unseen_ratio if out_of_range else 0.0) >= SINCE_LAUNCH_SHARE,
+        top_offline=offline is not None and offline >= top,
+    )
+
+
+def _missing_rose(feature: FeatureFinding) -> bool:
+    before, after = feature.offline_missing_ratio, feature.online_missing_ratio
+    quadrupled = after * (1.0 - before) >= MISSING_ODDS_RATIO * before * (1.0 - after)
+    return after - before > MISSING_RISE and quadrupled
+
+
+def _detectable(headline: Finding, alerts: Alerts) -> float | None:
+    before, after = standard_error(headline.offline), standard_error(headline.online)
+    if before is None or after is None:
+        return None
+    return float(minimum_detectable_gap(before**2 + after**2, alerts.tau, alerts.alpha, alerts.tolerance))
+
+
+def _slope_ratio(evaluation: Evaluation) -> float | None:
+    before, after = evaluation.offline_calibration.slope.value, evaluation.online_calibration.slope.value
+    if before is None or after is None or before < SMALLEST_SLOPE:
+        return None
+    return after / before
+
+
+def _change(before: Value, after: Value) -> float:
+    """Difference of two values where it is many standard errors, else 0."""
+    errors = standard_error(before), standard_error(after)
+    if before.value is None or after.value is None or errors[0] is None or errors[1] is None:
+        return 0.0
+    change = after.value - before.value
+    return change if abs(change) >= SURE * math.hypot(errors[0], errors[1]) else 0.0
+
+
+def _rate_shift(evaluation: Evaluation) -> float:
+    rate = evaluation.headline("base_rate")
+    if rate is None or not rate.offline.value:
+        return 0.0
+    return _change(rate.offline, rate.online) / rate.offline.value
+
+
+def _nothing() -> Finding:
+    """Stand in for the headline of a task that has none."""
+    empty = Value(value=None, lower=None, upper=None, n=0, reason="no AUC was measured")
+    return Finding(metric="auc", slice="all", offline=empty, online=empty, gap=None, lower=None, upper=None,
+                   log_evidence=None)  # fmt: skip

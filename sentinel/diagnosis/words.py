@@ -1,0 +1,141 @@
+"""A report in words, for a terminal."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from sentinel.diagnosis.report import Alert, Culprit, Report, Verdict
+from sentinel.evaluation.findings import FeatureFinding, Finding, Value
+
+WIDTH: Final = 100
+"""Columns that no line passes, but for a single word that is longer."""
+_MOST_FEATURES: Final = 5
+_MOST_SLICES: Final = 10
+_MOST_RIVALS: Final = 3
+_WORTH_NAMING: Final = 0.01
+
+_MEANINGS: Final = {
+    "target_leakage": "a feature knew the outcome when the model was validated, and does not when it serves",
+    "temporal_leakage": "validation used what only the future knew",
+    "group_leakage": "the same entities were in training and validation",
+    "duplicate_leakage": "the same rows were in training and validation",
+    "preprocessing_leakage": "a transformation had seen the validation rows",
+    "selection_optimism": "the best of many models was chosen and judged on the same rows",
+    "train_serve_skew": "features are served otherwise than they were trained",
+    "data_quality_fault": "features arrive damaged",
+    "covariate_drift": "other cases arrive; for each kind the model is as good as it was",
+    "label_shift": "outcomes became more or less frequent; the ranking is as good as it was",
+    "concept_drift": "the same cases now end differently",
+    "none": "live is as good as validation promised",
+    "insufficient_evidence": "neither a gap nor its absence can be shown yet",
+}
+
+
+def explain(report: Report) -> str:
+    """The verdict and its evidence, in plain text.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+        Lines of at most ``WIDTH`` columns, ending in a newline.
+    """
+    sections = (
+        _opening(report),
+        _section("Why", report.verdict.reasons),
+        _section(
+            "Suspects", (f"{c.kind} {c.name!r}: {c.weight:.0%} of the suspicion" for c in report.verdict.culprits)
+        ),
+        _section("What would settle it", report.verdict.missing_evidence),
+        _section("Metrics, offline and live", map(_finding, (f for f in report.findings if f.slice == "all"))),
+        _section("Slices with a gap", _slices(report.findings)),
+        _section("Features that changed most", map(_feature, report.features[:_MOST_FEATURES])),
+        _section("Alerts", map(_alert, report.alerts)),
+    )
+    return "\n".join(line for section in sections for line in section) + "\n"
+
+
+def _opening(report: Report) -> Iterator[str]:
+    counts, verdict = report.counts, report.verdict
+    through = f", through {report.through}" if report.through else ", before the first event"
+    yield from _wrapped(f"{report.model} version {report.version}{through}")
+    yield from _wrapped(
+        f"{counts.get('predictions', 0)} predictions, {counts.get('joined', 0)} with an outcome; held against baseline "
+        f"{report.baseline.digest[:12]} of {report.baseline.n_rows} rows"
+    )
+    yield ""
+    yield from _wrapped(f"Verdict: {verdict.cause.value} ({verdict.confidence:.0%}): {_MEANINGS[verdict.cause.value]}")
+    yield from _rivals(verdict)
+
+
+def _rivals(verdict: Verdict) -> Iterator[str]:
+    others = sorted(((p, c) for c, p in verdict.probabilities.items() if c != verdict.cause.value), reverse=True)
+    named = [f"{cause} {p:.0%}" for p, cause in others[:_MOST_RIVALS] if p >= _WORTH_NAMING]
+    if named:
+        yield from _wrapped(f"It could also be: {', '.join(named)}")
+
+
+def _section(title: str, items: Iterable[str]) -> Iterator[str]:
+    lines = [line for item in items for line in _wrapped(item, bullet=True)]
+    if lines:
+        yield from ("", title)
+        yield from lines
+
+
+def _wrapped(text: str, *, bullet: bool = False) -> list[str]:
+    first, rest = ("  - ", "    ") if bullet else ("", "  ")
+    plain = "".join(char if char.isprintable() else " " for char in text)
+    return textwrap.wrap(plain, WIDTH, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
+
+
+def _finding(finding: Finding) -> str:
+    text = f"{finding.metric}: {_value(finding.offline)} offline, {_value(finding.online)} live"
+    if finding.gap is not None and finding.lower is not None and finding.upper is not None:
+        text += f"; gap {finding.gap:+.3f} ({finding.lower:+.3f} to {finding.upper:+.3f})"
+    if finding.minimum_detectable_gap is not None:
+        text += f"; no gap below {finding.minimum_detectable_gap:.3f} can be proven"
+    return text + (" ALARM" if finding.alarm else "")
+
+
+def _value(value: Value) -> str:
+    if value.value is None:
+        return f"no estimate ({value.reason})"
+    if value.lower is None or value.upper is None:
+        return f"{value.value:.3f}"
+    return f"{value.value:.3f} [{value.lower:.3f}, {value.upper:.3f}]"
+
+
+def _slices(findings: tuple[Finding, ...]) -> Iterator[str]:
+    flagged = [f for f in findings if f.slice != "all" and f.alarm]
+    flagged.sort(key=lambda finding: finding.log_evidence or 0.0, reverse=True)
+    for finding in flagged[:_MOST_SLICES]:
+        yield f"{finding.slice}, {_finding(finding).removesuffix(' ALARM')}"
+    if len(flagged) > _MOST_SLICES:
+        yield f"and {len(flagged) - _MOST_SLICES} more"
+
+
+def _feature(feature: FeatureFinding) -> str:
+    collapse = "" if feature.collapse is None else f", collapse of {feature.collapse:.1f} standard errors"
+    return (
+        f"{feature.name}: AUC alone {_value(feature.offline_auc)} offline, {_value(feature.online_auc)} live"
+        f"{collapse}; missing {feature.offline_missing_ratio:.0%} offline, {feature.online_missing_ratio:.0%} live; "
+        f"commonest live {feature.online_top_bin} ({feature.online_top_share:.0%})"
+    )
+
+
+def _culprit(culprit: Culprit) -> str:
+    return f"{culprit.kind} {culprit.name!r}: {culprit.weight:.0%} of the suspicion"
+
+
+def _alert(alert: Alert) -> str:
+    end = f", resolved {alert.resolved_at}" if alert.resolved_at else ""
+    where = "" if alert.slice == "all" else f" in {alert.slice}"
+    return (
+        f"{alert.name} ({alert.severity}){where}, fired {alert.fired_at} on {alert.n_outcomes} outcomes{end}: "
+        f"{alert.summary}"
+    )

@@ -1,0 +1,146 @@
+"""The gap between offline and online, with bounds and evidence that count the error of both sides."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from sentinel.config.model import Alerts
+from sentinel.evaluation.findings import Finding, Parts
+from sentinel.evaluation.performance import to_value
+from sentinel.stats.arrays import Floats, Values
+from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
+from sentinel.stats.estimate import Measured, NotEnough
+from sentinel.summaries.metrics import METRICS, Metric
+
+BOUNDS_ALPHA: Final = 0.05
+"""The bounds of a gap hold at every look with 95 %."""
+
+LOSSES: Final = frozenset({"log_loss", "normalized_entropy", "brier"})
+LOSS_TAU_PER_AUC_TAU: Final = 4.0
+"""A loss is judged relative to its offline value: .2 of it where AUC is judged on .05."""
+RATE_TAU_PER_AUC_TAU: Final = 0.4
+"""Shares of events are judged on .02 where AUC is judged on .05."""
+SMALLEST_LOSS: Final = 1e-3
+"""A loss below this is taken as this: a share of nothing would make every live loss a gap."""
+
+UNJUDGED: Final = frozenset({"calibration_error"})
+"""It grows by itself as events get fewer, so its gap is shown but is no evidence."""
+
+
+class Scale(NamedTuple):
+    """Which gaps of a metric matter: ``tau`` is looked for hardest, up to ``tolerance`` is no finding."""
+
+    tau: Values
+    tolerance: Values
+
+
+def scale_of(metric: Metric, offline: Values, alerts: Alerts) -> Scale:
+    """Translate the configured scale, which is that of AUC, to another metric.
+
+    Parameters
+    ----------
+    metric : Metric
+    offline : float or array
+        The offline estimate, in the unit of the metric.
+    alerts : Alerts
+
+    Returns
+    -------
+    Scale
+        In the unit of the metric, in the shape of ``offline``.
+    """
+    share = alerts.tolerance / alerts.tau
+    if metric.name in LOSSES:
+        tau: Values = LOSS_TAU_PER_AUC_TAU * alerts.tau * np.maximum(offline, SMALLEST_LOSS)
+    elif metric.name == "auc":
+        tau = alerts.tau
+    else:
+        tau = RATE_TAU_PER_AUC_TAU * alerts.tau
+    return Scale(tau, share * tau)
+
+
+def signed_gap(metric: Metric, offline: Values, online: Values) -> Floats:
+    """Offline against online, above 0 where live is worse."""
+    sign = 1.0 if metric.higher_is_better else -1.0
+    return np.asarray(sign * (np.asarray(offline, np.float64) - np.asarray(online, np.float64)))
+
+
+def enough_to_judge(name: str, measured: Measured, alerts: Alerts) -> bool:
+    """Whether one side carries the normal approximation behind the evidence."""
+    if isinstance(measured, NotEnough) or measured.n < alerts.minimum_outcomes:
+        return False
+    if name != "auc" or measured.n_positive is None:
+        return True
+    return min(measured.n_positive, measured.n - measured.n_positive) >= alerts.minimum_per_class
+
+
+def log_evidence(name: str, offline: Measured, online: Measured, alerts: Alerts) -> float | None:
+    """Log Bayes factor that live is worse by more than the tolerance.
+
+    Parameters
+    ----------
+    name : str
+        A metric with a better direction.
+    offline, online : Estimate or NotEnough
+    alerts : Alerts
+
+    Returns
+    -------
+    float, nats, or None where a side has too few events to be judged
+    """
+    metric = METRICS[name]
+    if metric.higher_is_better is None or name in UNJUDGED:
+        return None
+    if isinstance(offline, NotEnough) or isinstance(online, NotEnough):
+        return None
+    if not (enough_to_judge(name, offline, alerts) and enough_to_judge(name, online, alerts)):
+        return None
+    tau, tolerance = scale_of(metric, offline.value, alerts)
+    gap = signed_gap(metric, offline.value, online.value)
+    return float(log_bayes_factor(gap, offline.variance + online.variance, tau, tolerance))
+
+
+def compare(name: str, offline: Measured, online: Measured, alerts: Alerts, parts: Parts | None = None) -> Finding:
+    """Hold one metric over all traffic against its offline estimate.
+
+    Parameters
+    ----------
+    name : str
+        One of ``METRICS``.
+    offline, online : Estimate or NotEnough
+    alerts : Alerts
+    parts : Parts, optional
+
+    Returns
+    -------
+    Finding
+        With a gap where the metric has a better direction and both sides have an estimate; with evidence where
+        both have enough to be judged. ``alarm`` is evidence of 1 / alpha or more.
+    """
+    metric = METRICS[name]
+    gap = lower = upper = detectable = None
+    if metric.higher_is_better is not None and not isinstance(offline, NotEnough):
+        tau, tolerance = scale_of(metric, offline.value, alerts)
+        if name not in UNJUDGED:
+            detectable = float(minimum_detectable_gap(offline.variance, tau, alerts.alpha, tolerance))
+        if not isinstance(online, NotEnough):
+            gap = float(signed_gap(metric, offline.value, online.value))
+            bounds = anytime_interval(gap, offline.variance + online.variance, tau, BOUNDS_ALPHA)
+            lower, upper = float(bounds.lower), float(bounds.upper)
+    evidence = log_evidence(name, offline, online, alerts)
+    return Finding(
+        metric=name,
+        slice="all",
+        offline=to_value(metric, offline),
+        online=to_value(metric, online),
+        gap=gap,
+        lower=lower,
+        upper=upper,
+        log_evidence=evidence,
+        minimum_detectable_gap=detectable,
+        alarm=evidence is not None and evidence >= -math.log(alerts.alpha),
+        parts=parts or Parts(),
+    )

@@ -1,0 +1,275 @@
+"""Every metric that sentinel exposes, declared once: what renders, documents and alerts on metrics reads this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MetricType = Literal["gauge", "counter", "histogram", "summary", "info"]
+UNITS = ("seconds", "bytes", "ratio")
+"""Base units. A family that ends in one of them also declares it in OpenMetrics."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric family.
+
+    Attributes
+    ----------
+    name : str
+        As it is queried; counters end in ``_total``.
+    type : str
+    help : str
+        One paragraph that a stranger understands.
+    labels : tuple of str
+    """
+
+    name: str
+    type: MetricType
+    help: str
+    labels: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """The family's name in OpenMetrics, which keeps ``_total`` and ``_info`` to the samples."""
+        suffix = {"counter": "_total", "info": "_info"}.get(self.type, "")
+        return self.name.removesuffix(suffix)
+
+    @property
+    def unit(self) -> str:
+        """The base unit that the family's name ends in, or an empty string."""
+        return next((unit for unit in UNITS if self.family.endswith(f"_{unit}")), "")
+
+
+MODEL = ("model", "version")
+FINDING = (*MODEL, "metric", "slice")
+FEATURE = (*MODEL, "feature")
+
+
+def _with_bounds(name: str, what: str, bounds: str) -> tuple[Metric, Metric, Metric]:
+    return (
+        Metric(name, "gauge", what, FINDING),
+        Metric(f"{name}_lower", "gauge", f"Lower bound of {name}, {bounds}.", FINDING),
+        Metric(f"{name}_upper", "gauge", f"Upper bound of {name}, {bounds}.", FINDING),
+    )
+
+
+_INTERVAL = "95 % interval"
+FINDING_METRICS: tuple[Metric, ...] = (
+    *_with_bounds(
+        "sentinel_offline_estimate",
+        "What offline validation promised for this metric in this slice. Compare only within one metric label.",
+        _INTERVAL,
+    ),
+    *_with_bounds("sentinel_online_estimate", "What live outcomes say about this metric in this slice.", _INTERVAL),
+    *_with_bounds(
+        "sentinel_expected_estimate",
+        "What this metric should be before outcomes arrive, if the scores could be trusted.",
+        _INTERVAL,
+    ),
+    *_with_bounds(
+        "sentinel_gap",
+        "Offline estimate against live, signed so that above 0 means live is worse.",
+        "95 %, valid however often one looks",
+    ),
+    Metric(
+        "sentinel_gap_log_evidence",
+        "gauge",
+        "Natural log of the odds that outcomes give to a gap beyond the tolerance over none. 4.6 is one in a hundred.",
+        FINDING,
+    ),
+    Metric(
+        "sentinel_minimum_detectable_gap",
+        "gauge",
+        "The smallest gap that this offline estimate could ever prove, however many outcomes arrive.",
+        FINDING,
+    ),
+)
+"""In the order of the values that the snapshot takes from a finding."""
+
+OUTCOMES_BEHIND = Metric(
+    "sentinel_estimate_outcomes",
+    "gauge",
+    "Predictions with a known outcome behind the estimates of a slice, on the offline or the online side.",
+    (*MODEL, "slice", "side"),
+)
+CAUSE_PROBABILITY = Metric(
+    "sentinel_cause_probability_ratio",
+    "gauge",
+    "Probability that this cause explains what is seen; the causes of one model version add up to 1.",
+    (*MODEL, "cause"),
+)
+VERDICT = Metric(
+    "sentinel_verdict", "gauge", "1 for the cause that the verdict names, 0 for every other.", (*MODEL, "cause")
+)
+CONFIDENCE = Metric("sentinel_verdict_confidence_ratio", "gauge", "How sure the verdict is, from 0 to 1.", MODEL)
+CULPRIT = Metric(
+    "sentinel_culprit_weight_ratio",
+    "gauge",
+    "Share of the suspicion that one feature, slice or group carries; the ten heaviest of a verdict.",
+    (*MODEL, "kind", "name"),
+)
+ALERT_ACTIVE = Metric(
+    "sentinel_alert_active",
+    "gauge",
+    "1 while the daemon holds this alert. Thresholds belong to the model, so the daemon decides and Prometheus routes.",
+    (*MODEL, "alert", "severity", "metric", "slice", "cause"),
+)
+FEATURE_AUC = Metric(
+    "sentinel_feature_auc",
+    "gauge",
+    "AUC of one feature alone against the outcome, offline or online. A leak knows the outcome offline only.",
+    (*FEATURE, "side"),
+)
+FEATURE_COLLAPSE = Metric(
+    "sentinel_feature_collapse",
+    "gauge",
+    "What a feature lost of its association with the outcome since offline, in standard errors; above 0 is lost.",
+    FEATURE,
+)
+FEATURE_MISSING = Metric(
+    "sentinel_feature_missing_ratio", "gauge", "Share of rows without a value of this feature.", (*FEATURE, "side")
+)
+FEATURE_TOP_SHARE = Metric(
+    "sentinel_feature_top_share_ratio",
+    "gauge",
+    "Share of rows in a feature's commonest bin; near 1 it is a constant.",
+    (*FEATURE, "side"),
+)
+FEATURE_UNSEEN = Metric(
+    "sentinel_feature_unseen_ratio",
+    "gauge",
+    "Share of live rows whose value the baseline never saw: an unknown category, or out of range.",
+    FEATURE,
+)
+DRIFT_STATISTIC = Metric(
+    "sentinel_drift_statistic",
+    "gauge",
+    "How far a feature's live distribution is from the baseline's. stability_index: PSI above its mean by chance.",
+    (*FEATURE, "statistic"),
+)
+
+REPORT_METRICS: tuple[Metric, ...] = (
+    ALERT_ACTIVE,
+    VERDICT,
+    CONFIDENCE,
+    CAUSE_PROBABILITY,
+    CULPRIT,
+    *FINDING_METRICS,
+    OUTCOMES_BEHIND,
+    FEATURE_AUC,
+    FEATURE_COLLAPSE,
+    FEATURE_MISSING,
+    FEATURE_TOP_SHARE,
+    FEATURE_UNSEEN,
+    DRIFT_STATISTIC,
+)
+"""What is rendered from reports, once per evaluation."""
+
+BUILD_INFO = Metric("sentinel_build_info", "info", "Always 1; the labels say what is running.", ("version", "python"))
+READY = Metric("sentinel_ready", "gauge", "1 when baselines are loaded and partitions are assigned, else 0.")
+LOOP_LAST_TURN = Metric(
+    "sentinel_loop_last_turn_timestamp_seconds",
+    "gauge",
+    "When the event loop last came round, with events or without. If it stands still, the process is stuck.",
+)
+EVENTS = Metric(
+    "sentinel_events_total",
+    "counter",
+    "Events read, by kind and what became of them; refused ones are result dead_letter.",
+    ("kind", "result"),
+)
+DEAD_LETTERS = Metric(
+    "sentinel_dead_letters_total", "counter", "Events refused, by what was wrong with them.", ("reason",)
+)
+JOIN_PENDING = Metric(
+    "sentinel_join_pending", "gauge", "Predictions and outcomes that wait for their other half.", ("partition",)
+)
+CONSUMER_LAG = Metric(
+    "sentinel_consumer_lag_messages",
+    "gauge",
+    "Messages between what was read and the last known end of the partition.",
+    ("topic", "partition"),
+)
+PARTITIONS_ASSIGNED = Metric("sentinel_partitions_assigned", "gauge", "Input partitions that this process reads.")
+WATERMARK = Metric(
+    "sentinel_watermark_timestamp_seconds", "gauge", "Event time up to which predictions have been read.", MODEL
+)
+OUTCOME_COVERAGE = Metric(
+    "sentinel_outcome_coverage_ratio",
+    "gauge",
+    "Share of predictions old enough to have an outcome that have one.",
+    MODEL,
+)
+OUTCOME_DELAY = Metric(
+    "sentinel_outcome_delay_seconds",
+    "histogram",
+    "Time from a prediction to its outcome. Counts without a sum; a corrected outcome moves between buckets.",
+    MODEL,
+)
+STORE_ROWS = Metric("sentinel_store_rows", "gauge", "Rows in the join stores of this process.")
+STORE_BYTES = Metric("sentinel_store_bytes", "gauge", "Bytes that the join stores of this process take on disk.")
+CHECKPOINT_LAST_SUCCESS = Metric(
+    "sentinel_checkpoint_last_success_timestamp_seconds", "gauge", "When counts and offsets were last made durable."
+)
+CHECKPOINT_FAILURES = Metric(
+    "sentinel_checkpoint_failures_total", "counter", "Attempts to make counts and offsets durable that failed."
+)
+EVALUATION_DURATION = Metric(
+    "sentinel_evaluation_duration_seconds", "summary", "Time that evaluations took: their sum and their number."
+)
+EVALUATION_FAILURES = Metric(
+    "sentinel_evaluation_failures_total", "counter", "Evaluations that failed and left the last report standing."
+)
+RELOAD_SUCCESSFUL = Metric(
+    "sentinel_config_last_reload_successful", "gauge", "1 when the last load of the configuration succeeded, else 0."
+)
+RELOAD_SUCCESS_TIME = Metric(
+    "sentinel_config_last_reload_success_timestamp_seconds",
+    "gauge",
+    "When the configuration was last loaded with success.",
+)
+LOG_EVENTS = Metric(
+    "sentinel_log_events_total", "counter", "Log events, those held back by the limiter included.", ("level", "event")
+)
+SERIES = Metric("sentinel_series", "gauge", "Time series that the reports take in this scrape.")
+SERIES_LIMIT = Metric("sentinel_series_limit", "gauge", "Time series that the reports may take: limits.max_series.")
+SERIES_DROPPED = Metric(
+    "sentinel_series_dropped_total",
+    "counter",
+    "Time series left out of an evaluation's snapshot, by reason; the full table is in the report over HTTP.",
+    ("reason",),
+)
+COLLECTOR_DURATION = Metric(
+    "sentinel_collector_duration_seconds", "gauge", "Time that this scrape took to collect and render."
+)
+
+DAEMON_METRICS: tuple[Metric, ...] = (
+    BUILD_INFO,
+    READY,
+    LOOP_LAST_TURN,
+    EVENTS,
+    DEAD_LETTERS,
+    JOIN_PENDING,
+    CONSUMER_LAG,
+    PARTITIONS_ASSIGNED,
+    WATERMARK,
+    OUTCOME_COVERAGE,
+    OUTCOME_DELAY,
+    STORE_ROWS,
+    STORE_BYTES,
+    CHECKPOINT_LAST_SUCCESS,
+    CHECKPOINT_FAILURES,
+    EVALUATION_DURATION,
+    EVALUATION_FAILURES,
+    RELOAD_SUCCESSFUL,
+    RELOAD_SUCCESS_TIME,
+    LOG_EVENTS,
+    SERIES,
+    SERIES_LIMIT,
+    SERIES_DROPPED,
+    COLLECTOR_DURATION,
+)
+"""What is rendered from the daemon's statistics, at every scrape."""
+
+METRICS: tuple[Metric, ...] = (*REPORT_METRICS, *DAEMON_METRICS)

@@ -1,0 +1,54 @@
+"""The reference of metrics and alerts as Markdown: what this module prints is ``docs/reference/metrics.md``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+
+from sentinel.exposition.alerts import ALERTS
+from sentinel.exposition.declarations import DAEMON_METRICS, REPORT_METRICS, Metric
+
+_INTRODUCTION = """\
+# Metrics
+
+What `/metrics` exposes, in Prometheus's text format 0.0.4 or OpenMetrics 1.0.0, whichever the scraper prefers. This
+page is generated from the declarations in the code.
+
+- A value that is not known for lack of data has no series; it is never 0 or NaN. Every cause always has its series.
+- Never add up or average over the label `metric`: an AUC and a log loss share a name, not a scale.
+- The slice is `all` or `column=value`. When a model version leaves the configuration, its series leave with it.
+- `limits.max_series` bounds the series of reports. Verdicts and headline metrics come first, then features that lost
+  most and slices with the most evidence. `sentinel_series_dropped_total` counts what was left out, once per evaluation.
+- Each process also exposes the usual `process_*` and `python_gc_*` metrics.
+
+"""
+
+
+def reference() -> str:
+    """The page."""
+    parts = [
+        _INTRODUCTION,
+        "## Models\n\nRendered from the reports, once per evaluation.\n\n",
+        *_table(REPORT_METRICS),
+        "\n## Daemon\n\nRendered at each scrape.\n\n",
+        *_table(DAEMON_METRICS),
+        "\n## Alerts\n\n`sentinel rules` prints the rules. ",
+        "Where the severity is the daemon's, it depends on the evidence.\n\n",
+        "| Alert | Severity | Says |\n| --- | --- | --- |\n",
+        *(
+            f"| [{rule.name}](../runbooks/{rule.name}.md) | {rule.severity or 'from the daemon'} | {rule.summary} |\n"
+            for rule in ALERTS
+        ),
+    ]
+    return "".join(parts)
+
+
+def _table(metrics: Iterable[Metric]) -> Iterator[str]:
+    yield "| Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n"
+    for metric in metrics:
+        labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
+        yield f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

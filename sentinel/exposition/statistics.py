@@ -1,0 +1,71 @@
+"""What the daemon says about itself at each scrape, as one frozen value that knows nothing of Prometheus."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from sentinel import __version__
+
+ModelKey = tuple[str, str]
+"""Model and version."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DaemonStatistics:
+    """Counters since the start and states now. The defaults are those of a daemon that has just come up.
+
+    Attributes
+    ----------
+    events : mapping of (kind, result) to int
+        Events read; everything read is in one of them.
+    dead_letters : mapping of reason to int
+    join_pending : mapping of partition to int, rows
+    lag : mapping of (topic, partition) to int, messages
+    partitions_assigned : int
+    watermarks_us : mapping of (model, version) to int, microseconds since the epoch
+    coverage : mapping of (model, version) to float in 0..1, or None where nothing has matured
+    delays : mapping of (model, version) to int64 array, shape (n_bins,)
+        Outcomes in the bins of ``sentinel.summaries.kinds.delays``, summed over outcomes.
+    store_rows, store_bytes : int
+    checkpoint_success_us, loop_turned_us, reload_success_us : int or None, microseconds since the epoch
+        None before the first.
+    checkpoint_failures, evaluation_failures : int
+    evaluation_seconds : float, evaluations : int
+        Their total time and number.
+    reload_ok : bool
+    log_events : mapping of (level, event) to int
+    ready, alive : bool
+        What the probes answer; the reasons say why not, in words for an operator.
+    build, python : str
+    """
+
+    events: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    dead_letters: Mapping[str, int] = field(default_factory=dict)
+    join_pending: Mapping[int, int] = field(default_factory=dict)
+    lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    partitions_assigned: int = 0
+    watermarks_us: Mapping[ModelKey, int] = field(default_factory=dict)
+    coverage: Mapping[ModelKey, float | None] = field(default_factory=dict)
+    delays: Mapping[ModelKey, npt.NDArray[np.int64]] = field(default_factory=dict)
+    store_rows: int = 0
+    store_bytes: int = 0
+    checkpoint_success_us: int | None = None
+    checkpoint_failures: int = 0
+    loop_turned_us: int | None = None
+    evaluation_seconds: float = 0.0
+    evaluations: int = 0
+    evaluation_failures: int = 0
+    reload_ok: bool = True
+    reload_success_us: int | None = None
+    log_events: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    ready: bool = True
+    reasons: tuple[str, ...] = ()
+    alive: bool = True
+    alive_reason: str = ""
+    build: str = __version__
+    python: str = field(default_factory=platform.python_version)

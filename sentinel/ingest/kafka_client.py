@@ -1,0 +1,201 @@
+"""A kafka-python consumer as the configuration describes it, and what its errors mean here."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from typing import Any
+
+from kafka import KafkaConsumer
+from kafka import errors as kafka_errors
+from kafka.coordinator.assignors.range import RangePartitionAssignor
+from kafka.net.compat import KafkaNetClient
+
+from sentinel.config.addresses import parse_address
+from sentinel.config.kafka import KAFKA_PORT
+from sentinel.config.kafka import KafkaSource as KafkaSettings
+from sentinel.errors import FatalError, SourceError
+from sentinel.ingest.kafka_mends import DIRECT
+
+BOOTSTRAP_SECONDS = 10.0  # the loop stands still for so long at most while it connects for the first time
+_PROBE_SECONDS = 2.0
+_REQUEST_SECONDS = 30.0  # kafka-python's default; fetch_max_wait comes on top, as it has to be shorter
+_HEARTBEAT_SECONDS = 3.0  # Kafka's default
+_MAX_POLL_SECONDS = 300.0  # Kafka's default: a loop that does not turn for so long loses its partitions
+_RECONNECT_MAX_SECONDS = 5.0  # a broker that returns is found again within this; the default of 30 s is a long blank
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """Write the settings as arguments of ``kafka.KafkaConsumer``.
+
+    Range is the only assignor: every other one gives a prediction's partition and its outcome's to two members.
+    Only committed transactions are read: counting what a producer took back would be wrong for ever.
+
+    Raises
+    ------
+    FatalError
+        If a certificate or key cannot be read.
+    """
+    session_ms = round(settings.session_timeout * 1_000)
+    wait_ms = round(settings.fetch_max_wait * 1_000)
+    options: dict[str, Any] = {
+        "bootstrap_servers": list(settings.bootstrap_servers),
+        "group_id": settings.group_id,
+        "client_id": settings.client_id,
+        "group_instance_id": settings.group_instance_id,
+        "client_rack": settings.client_rack or "",
+        "partition_assignment_strategy": (RangePartitionAssignor,),
+        "enable_auto_commit": False,
+        # What to do when a stored position is gone. Where to begin without one is decided in start_at.
+        "auto_offset_reset": "earliest",
+        "allow_auto_create_topics": False,
+        "isolation_level": "read_committed",
+        "fetch_min_bytes": int(settings.fetch_min_bytes),
+        "fetch_max_wait_ms": wait_ms,
+        "max_partition_fetch_bytes": int(settings.max_partition_fetch_bytes),
+        "max_poll_records": settings.max_poll_records,
+        "session_timeout_ms": session_ms,
+        "heartbeat_interval_ms": min(round(_HEARTBEAT_SECONDS * 1_000), session_ms // 3),
+        "max_poll_interval_ms": max(round(_MAX_POLL_SECONDS * 1_000), session_ms),
+        "request_timeout_ms": round(_REQUEST_SECONDS * 1_000) + wait_ms,
+        "reconnect_backoff_max_ms": round(_RECONNECT_MAX_SECONDS * 1_000),
+        "bootstrap_timeout_ms": round(BOOTSTRAP_SECONDS * 1_000),
+        "api_version": tuple(settings.api_version) if settings.api_version else None,
+        "metrics_enabled": False,
+        "proxy_url": DIRECT,
+    }
+    options |= _security(settings)
+    return options
+
+
+def _security(settings: KafkaSettings) -> dict[str, Any]:
+    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
+    if settings.security_protocol.startswith("SASL_"):
+        options["sasl_mechanism"] = settings.sasl_mechanism
+        options["sasl_plain_username"] = settings.sasl_plain_username
+        if settings.sasl_plain_password is not None:
+            options["sasl_plain_password"] = settings.sasl_plain_password.reveal()
+    if settings.security_protocol.endswith("SSL"):
+        options["ssl_context"] = _ssl_context(settings)
+    return options
+
+
+def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
+    """Read certificates and key now: kafka-python would read them at each connection and hide what is wrong."""
+    password = None if settings.ssl_password is None else settings.ssl_password.reveal()
+    try:
+        # TLS 1.2 at least, and the system's authorities unless others are named.
+        context = ssl.create_default_context(cafile=settings.ssl_cafile)
+        context.check_hostname = settings.ssl_check_hostname
+        if settings.ssl_certfile is not None:
+            # Without a passphrase OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password or "")
+    except OSError as error:  # ssl.SSLError is one
+        files = ", ".join(f for f in (settings.ssl_cafile, settings.ssl_certfile, settings.ssl_keyfile) if f)
+        raise FatalError(f"source.kafka: a certificate or key cannot be read ({files}): {error}") from error
+    return context
+
+
+def connect(settings: KafkaSettings) -> KafkaConsumer:
+    """Connect to the cluster, in bounded time, and leave nothing behind on failure.
+
+    Raises
+    ------
+    SourceError
+        If no broker answers now.
+    FatalError
+        If a person has to act first.
+    """
+    options = client_options(settings)
+    _probe(settings.bootstrap_servers)
+    clients: list[KafkaNetClient] = []
+
+    def make_client(**configs: Any) -> KafkaNetClient:
+        clients.append(KafkaNetClient(**configs))
+        return clients[-1]
+
+    try:
+        return KafkaConsumer(kafka_client=make_client, **options)
+    except (kafka_errors.KafkaError, OSError) as error:
+        # The constructor that raised has started a thread which nothing else would stop.
+        for client in clients:
+            client.close()
+        raise translate(error, settings) from error
+
+
+def _probe(servers: list[str]) -> None:
+    """Ask the bootstrap servers for a plain connection: if there is nobody, the client takes ten seconds to say so."""
+    reason: OSError | None = None
+    for server in servers:
+        host, port = parse_address(server, default_port=KAFKA_PORT)
+        try:
+            socket.create_connection((host, port), timeout=_PROBE_SECONDS).close()
+        except OSError as error:
+            reason = error
+        else:
+            return
+    raise SourceError(f"no bootstrap server answers ({', '.join(servers)}): {reason}") from reason
+
+
+def translate(error: Exception, settings: KafkaSettings) -> SourceError | FatalError:
+    """Say what an error of the client means: try again, or what a person has to do."""
+    servers = ", ".join(settings.bootstrap_servers)
+    mends: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+        (
+            (
+                kafka_errors.SaslAuthenticationFailedError,
+                kafka_errors.UnsupportedSaslMechanismError,
+                kafka_errors.IllegalSaslStateError,
+            ),
+            f"{servers} refused the login: check sasl_mechanism, sasl_plain_username and sasl_plain_password",
+        ),
+        (
+            (kafka_errors.AuthorizationError,),
+            f"the user may not do this: it needs READ and DESCRIBE on the topics {settings.topics.predictions} and "
+            f"{settings.topics.outcomes}, and READ on the group {settings.group_id}",
+        ),
+        (
+            (kafka_errors.FencedInstanceIdError,),
+            f"another process has taken over group_instance_id {settings.group_instance_id}: give each its own",
+        ),
+        (
+            (kafka_errors.InconsistentGroupProtocolError,),
+            f"the group {settings.group_id} has members with another assignor: choose a group_id of sentinel's own",
+        ),
+        (
+            (
+                kafka_errors.UnsupportedVersionError,
+                kafka_errors.KafkaConfigurationError,
+                kafka_errors.UnsupportedCodecError,
+            ),
+            "the broker and this client do not fit",
+        ),
+    )
+    for kinds, mend in mends:
+        if isinstance(error, kinds):
+            return FatalError(f"source.kafka: {mend} ({type(error).__name__}: {error})")
+    return SourceError(f"Kafka at {servers}: {type(error).__name__}: {error}")
+
+
+def close_within(consumer: KafkaConsumer, timeout_seconds: float) -> bool:
+    """Leave the group and close, on a thread of its own since no option of the client bounds all of it.
+
+    Returns
+    -------
+    bool
+        Whether it was done in time; if not, the daemon thread goes on and holds nothing up.
+    """
+
+    def close() -> None:
+        try:
+            consumer.close(autocommit=False, timeout_ms=max(1, round(timeout_seconds * 500)))
+        except (kafka_errors.KafkaError, OSError, RuntimeError):
+            return  # it is over either way: the broker notices a silent member by itself
+        done.set()
+
+    done = threading.Event()
+    thread = threading.Thread(target=close, name="kafka-close", daemon=True)
+    thread.start()
+    thread.join(timeout_seconds)
+    return done.is_set()

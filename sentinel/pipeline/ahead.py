@@ -1,0 +1,69 @@
+"""Outcomes that come ahead of their prediction: what the row that waits in its place remembers of them.
+
+The horizon counts from the prediction, so which outcomes are on time shows only when it comes. Of two outcomes the
+later may prove late while the earlier is on time; so a row holds the newest, and one to fall back on. That is exact for
+two outcomes; of three with ever later times the middle one is forgotten.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sentinel.events.batch import F64, I64, Bool
+from sentinel.summaries.rows import HEADER, ORPHAN, Rows
+
+NO_LAYOUT = 0xFFFF
+_FALLBACK_VALUE, _FALLBACK_AT, _HAS_FALLBACK = "score", "predicted_at", "spare"  # fields that an orphan has no use for
+
+
+def orphans(values: F64, times: I64) -> Rows:
+    """Rows for the first outcomes of predictions that are not here.
+
+    Parameters
+    ----------
+    values : float64 array, shape (n,)
+    times : int64 array, shape (n,), microseconds since the epoch, UTC
+    """
+    rows = np.zeros(len(values), HEADER)
+    rows["layout"], rows["state"] = NO_LAYOUT, ORPHAN
+    rows["outcome"], rows["outcome_at"] = values, times
+    return rows
+
+
+def remember(rows: Rows, values: F64, times: I64) -> None:
+    """Note one more outcome in each orphan, in place.
+
+    An outcome that is no later than the newest takes its place, since it is on time whenever that one is. One of equal
+    value keeps the earlier of the two times.
+    """
+    same = rows["outcome"] == values
+    later = times > rows["outcome_at"]
+    replaced = ~later
+    followed = later & ~same
+    first = followed & (rows[_HAS_FALLBACK] == 0)
+    for kept, newest in ((_FALLBACK_VALUE, "outcome"), (_FALLBACK_AT, "outcome_at")):
+        rows[kept] = np.where(first, rows[newest], rows[kept])
+    rows[_HAS_FALLBACK] |= first
+    rows[_HAS_FALLBACK] &= ~(replaced & (rows[_FALLBACK_AT] >= times))
+    rows["outcome"] = np.where(replaced | followed, values, rows["outcome"])
+    rows["outcome_at"] = np.where(replaced | followed, times, rows["outcome_at"])
+
+
+def settle_for(rows: Rows, latest: I64) -> tuple[F64, I64, Bool]:
+    """Choose the outcome that counts, now that the prediction is here.
+
+    Parameters
+    ----------
+    rows : orphans, shape (n,)
+    latest : int64 array, shape (n,), microseconds since the epoch, UTC
+        The last moment that is on time: prediction and horizon.
+
+    Returns
+    -------
+    values, times, on_time : arrays, shape (n,)
+    """
+    newest = rows["outcome_at"] <= latest
+    fallback = ~newest & (rows[_HAS_FALLBACK] == 1) & (rows[_FALLBACK_AT] <= latest)
+    values = np.where(fallback, rows[_FALLBACK_VALUE], rows["outcome"])
+    times = np.where(fallback, rows[_FALLBACK_AT], rows["outcome_at"])
+    return values, times, newest | fallback

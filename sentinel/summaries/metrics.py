@@ -1,0 +1,247 @@
+"""Every metric that a Summary's counts give, over all traffic and for each slice at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+import numpy as np
+
+from sentinel.events.batch import F64, I64, Bool
+from sentinel.stats import confusion
+from sentinel.stats.auc import auc_from_histogram, auc_many
+from sentinel.stats.calibration import CalibrationLine, base_rate, calibration_line, expected_calibration_error
+from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
+from sentinel.stats.jackknife import jackknife, jackknife_auc
+from sentinel.stats.losses import mean_loss, normalized_entropy
+from sentinel.summaries import fixed_point
+from sentinel.summaries.algebra import Array, Summary
+from sentinel.summaries.kinds.losses import LOSSES
+
+Unit = Literal["score", "nats", "ratio"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a number measures, and which way is better.
+
+    Attributes
+    ----------
+    name : str
+        The value of the label ``metric``.
+    higher_is_better : bool or None
+        None where neither is: a base rate, a calibration slope.
+    unit : str
+        ``ratio`` for what counts events or pairs, ``nats`` for log losses, ``score`` for the rest.
+    description : str
+    least, most : float or None
+        Range of the metric.
+    """
+
+    name: str
+    higher_is_better: bool | None
+    unit: Unit
+    description: str
+    least: float | None = 0.0
+    most: float | None = 1.0
+
+
+_ALL: Final = (
+    Metric("auc", True, "ratio", "chance that a positive outcome was scored above a negative one"),
+    Metric("log_loss", False, "nats", "mean surprise at the outcomes, given the scores", most=None),
+    Metric(
+        "normalized_entropy",
+        False,
+        "score",
+        "log loss over that of the base rate alone; 1: no skill",
+        most=None,
+    ),
+    Metric("brier", False, "score", "mean squared distance of score and outcome"),
+    Metric("accuracy", True, "ratio", "share of decisions that were right"),
+    Metric("precision", True, "ratio", "share of positive decisions with a positive outcome"),
+    Metric("recall", True, "ratio", "share of positive outcomes that were decided positive"),
+    Metric("f1", True, "ratio", "harmonic mean of precision and recall"),
+    Metric(
+        "calibration_slope",
+        None,
+        "score",
+        "slope of the outcome's log-odds on the score's; below 1: scores are too sure",
+        least=None,
+        most=None,
+    ),
+    Metric(
+        "calibration_intercept",
+        None,
+        "score",
+        "log-odds of the outcome where the score says one half",
+        least=None,
+        most=None,
+    ),
+    Metric("calibration_error", False, "ratio", "mean distance of outcome rate and mean score per score bin"),
+    Metric("base_rate", None, "ratio", "share of positive outcomes"),
+)
+
+METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
+"""Every metric of a binary task, in the order in which reports show them."""
+
+SLICE_METRICS: Final = ("auc", "log_loss", "brier", "accuracy", "base_rate")
+"""Those that are also measured in each slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class SliceTable:
+    """Metrics of all slices, as arrays of shape (n_slices,) in the order of ``Layout.slice_names``.
+
+    Attributes
+    ----------
+    values, variances : mapping of metric name to float64 array
+        Finite everywhere; not to be used where ``valid`` is False.
+    valid : mapping of metric name to bool array
+        False where the slice has too few events.
+    n, n_positive : int64 array
+        Outcomes, and positive ones.
+    """
+
+    values: Mapping[str, F64]
+    variances: Mapping[str, F64]
+    valid: Mapping[str, Bool]
+    n: I64
+    n_positive: I64
+
+    def __len__(self) -> int:
+        return len(self.n)
+
+
+def measure(summary: Summary) -> dict[str, Measured]:
+    """Each of ``METRICS`` over all traffic.
+
+    Parameters
+    ----------
+    summary : Summary
+        Of a binary task.
+
+    Returns
+    -------
+    dict of metric name to Estimate or NotEnough, all finite
+
+    Notes
+    -----
+    Where counts by entity bucket exist (AUC, base rate) the variance is the larger of the one for independent
+    events and the bucket jackknife; the others are those of independent events.
+    """
+    counts = summary["outcomes"]
+    table = _confusion(summary["confusion"][0])
+    scores = fixed_point.decode(summary["score_sums"])
+    line = calibration_line(counts.sum(axis=1), counts[:, 1], scores)
+    result: dict[str, Measured] = {"auc": auc_of_buckets(summary["buckets"])}
+    result["log_loss"], result["brier"] = _loss(summary, "log_loss"), _loss(summary, "brier")
+    result["normalized_entropy"] = _normalized_entropy(summary)
+    result["accuracy"] = confusion.accuracy(table)
+    result["precision"] = confusion.precision(table)
+    result["recall"] = confusion.recall(table)
+    result["f1"] = confusion.f1(table)
+    result["calibration_slope"] = line.slope if isinstance(line, CalibrationLine) else line
+    result["calibration_intercept"] = line.intercept if isinstance(line, CalibrationLine) else line
+    result["calibration_error"] = expected_calibration_error(counts.sum(axis=1), counts[:, 1], scores)
+    result["base_rate"] = _base_rate(summary["buckets"])
+    return {name: result[name] for name in METRICS}
+
+
+def auc_of_buckets(buckets: Array) -> Measured:
+    """Area under the ROC curve of counts by entity bucket, score bin and outcome.
+
+    Parameters
+    ----------
+    buckets : int64 array, shape (n_buckets, n_score_bins, 2)
+
+    Returns
+    -------
+    Estimate or NotEnough
+        With the larger of the DeLong and the bucket-jackknife variance; DeLong alone where buckets are too few.
+    """
+    counts = buckets.sum(axis=0)
+    independent = auc_from_histogram(counts[:, 1], counts[:, 0])
+    return _larger_variance(independent, jackknife_auc(buckets[:, :, 1], buckets[:, :, 0]))
+
+
+def measure_slices(summary: Summary) -> SliceTable:
+    """Each of ``SLICE_METRICS`` in every slice, events taken as independent.
+
+    Parameters
+    ----------
+    summary : Summary
+        Of a binary task.
+
+    Returns
+    -------
+    SliceTable
+        All values finite, also where a slice is empty.
+    """
+    counts = summary["slice_outcomes"]
+    events = counts.sum(axis=1)
+    n, n_positive = events.sum(axis=1), events[:, 1]
+    areas = auc_many(counts[:, :, 1], counts[:, :, 0])
+    values, variances = {"auc": areas.values}, {"auc": areas.variances}
+    enough = n >= DEFAULT_MINIMUM
+    valid = {"auc": areas.valid, **dict.fromkeys(SLICE_METRICS[1:], enough)}
+    for name in LOSSES:
+        values[name], variances[name] = _mean_losses(summary["losses"][1:, :, LOSSES.index(name)], n)
+    tables = summary["confusion"][1:]
+    values["accuracy"], variances["accuracy"] = _rates(tables[:, 0, 0] + tables[:, 1, 1], n)
+    values["base_rate"], variances["base_rate"] = _rates(n_positive, n)
+    return SliceTable(values, variances, valid, n, n_positive)
+
+
+def _loss(summary: Summary, name: str) -> Measured:
+    total, squares = summary["losses"][0, :, LOSSES.index(name)].sum(axis=0)
+    return mean_loss(
+        summary.n_outcomes,
+        float(fixed_point.decode(np.asarray(total))),
+        float(fixed_point.decode(np.asarray(squares), fixed_point.SQUARE_SCALE_BITS)),
+    )
+
+
+def _normalized_entropy(summary: Summary) -> Measured:
+    sums = summary["losses"][0, :, LOSSES.index("log_loss")]
+    totals = fixed_point.decode(sums[:, 0])
+    squares = fixed_point.decode(sums[:, 1], fixed_point.SQUARE_SCALE_BITS)
+    return normalized_entropy(summary["outcomes"].sum(axis=0), totals, squares)
+
+
+def _base_rate(buckets: Array) -> Measured:
+    events = buckets.sum(axis=1)
+    n, positives = events.sum(axis=1), events[:, 1]
+    independent = base_rate(float(positives.sum()), float(n.sum()))
+    return _larger_variance(independent, jackknife((n, positives), lambda size, hits: hits / size))
+
+
+def _larger_variance(independent: Measured, clustered: Measured) -> Measured:
+    if isinstance(independent, NotEnough) or isinstance(clustered, NotEnough):
+        return independent
+    variance = max(independent.variance, clustered.variance)
+    return Estimate(independent.value, variance, independent.n, independent.n_positive)
+
+
+def _confusion(cells: Array) -> confusion.Confusion:
+    (true_negative, false_negative), (false_positive, true_positive) = cells.tolist()
+    return confusion.Confusion(true_positive, false_positive, false_negative, true_negative)
+
+
+def _mean_losses(sums: Array, n: I64) -> tuple[F64, F64]:
+    """`mean_loss` for many slices: sums of shape (n_slices, 2 outcomes, 2 powers)."""
+    size = np.maximum(n, 2).astype(np.float64)
+    total, squares = sums.sum(axis=1).T
+    means = fixed_point.decode(total) / size
+    spread = np.maximum(
+        fixed_point.decode(squares, fixed_point.SQUARE_SCALE_BITS) - means * fixed_point.decode(total), 0.0
+    )
+    return means, np.maximum(spread / (size - 1.0) / size, COIN_TOSS_VARIANCE / size**2)
+
+
+def _rates(successes: I64, n: I64) -> tuple[F64, F64]:
+    """`rate` for many slices."""
+    size = np.maximum(n, 1).astype(np.float64)
+    smoothed = (successes + 0.5) / (size + 1.0)
+    return successes / size, smoothed * (1.0 - smoothed) / size

@@ -1,0 +1,64 @@
+"""The manifest: kept whole, and refused with file and line where a known key has the wrong shape."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sentinel.baseline.manifest import read_manifest
+from sentinel.errors import BaselineError
+from sentinel.simulation import simulate
+from sentinel.simulation.files import write_files
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "manifest.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_everything_is_kept(tmp_path: Path) -> None:
+    """Known and unknown keys, nested values, and a dollar that means nothing here."""
+    text = "split: {protocol: time, seed: 3}\ncandidates: 12\nscaler: {mean: [1.5, null, true], note: cost $HOME}\n"
+    assert read_manifest(_write(tmp_path, text)) == {
+        "split": {"protocol": "time", "seed": 3},
+        "candidates": 12,
+        "scaler": {"mean": [1.5, None, True], "note": "cost $HOME"},
+    }
+
+
+def test_the_simulated_manifest_is_read(tmp_path: Path) -> None:
+    """What the simulation writes is what the baseline reads."""
+    simulated = simulate("clean", seed=1, n_train=200, n_validation=100, n_stream=100)
+    assert read_manifest(write_files(simulated, tmp_path).manifest) == simulated.manifest
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("- 1\n", ":1: a manifest is a mapping"),
+        ("a: 1\nsplit: random\n", ":2: split must be a mapping such as {protocol: time}, not 'random'"),
+        ("split:\n  seed: 1\n  protocol: 4\n", ":3: split.protocol must be a word: random, time, group, not 4"),
+        ("candidates: 0\n", ":1: candidates must be how many models were compared, 1 or more, not 0"),
+        ("candidates: true\n", ":1: candidates must be"),
+        ("train: {rows: many}\n", ":1: train.rows must be a whole number, not 'many'"),
+        ("train: {start: yesterday}\n", ":1: train.start must be an RFC 3339 time, not 'yesterday'"),
+        ("split: {protocol: time\n", "not valid YAML"),
+        ("a: 1\na: 2\n", ":2:1: a: the key stands twice"),
+        ("a: !!python/object:os.system {}\n", "tags are not supported"),
+    ],
+)
+def test_faults_name_file_and_line(tmp_path: Path, text: str, fault: str) -> None:
+    """A manifest that states nonsense is refused at its line."""
+    path = _write(tmp_path, text)
+    with pytest.raises(BaselineError) as caught:
+        read_manifest(path)
+    assert str(path) in str(caught.value)
+    assert fault in str(caught.value)
+
+
+def test_a_manifest_that_is_not_there(tmp_path: Path) -> None:
+    """The message names the path."""
+    with pytest.raises(BaselineError, match=r"gone.yaml: cannot read the manifest"):
+        read_manifest(tmp_path / "gone.yaml")

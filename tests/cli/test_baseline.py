@@ -1,0 +1,113 @@
+"""``sentinel baseline``: from files to an artifact, and the artifact in words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sentinel import cli
+from sentinel.baseline.artifact import Baseline
+from sentinel.simulation import simulate
+from sentinel.simulation.files import Files, write_files
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    """The files of a simulated world with a leak."""
+    simulated = simulate("target_leakage", seed=4, n_train=1_000, n_validation=1_000, n_stream=100)
+    return write_files(simulated, tmp_path_factory.mktemp("world"))
+
+
+def _build(files: Files, output: Path, *more: str) -> int:
+    arguments = ["--config", files.config, "--validation", files.validation, "--output", output]
+    return cli.main(["baseline", "build", *map(str, arguments), *more])
+
+
+def test_build_writes_the_artifact_and_says_what_it_promises(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """The file is there and loads; standard output has its place and the headline, standard error the progress."""
+    output = tmp_path / "b.baseline"
+    assert _build(files, output, "--train", str(files.train), "--manifest", str(files.manifest)) == 0
+    baseline = Baseline.load(output)
+    printed = capsys.readouterr()
+    assert printed.out.startswith(f"wrote {output} (")
+    assert baseline.digest[:12] in printed.out
+    (auc,) = [e.value for e in baseline.meta.estimates if (e.metric, e.slice) == ("auc", "all")]
+    assert f"{auc:.4f}" in printed.out
+    assert "counting" in printed.err
+    assert baseline.meta.n_train_rows == 1_000
+    assert baseline.meta.manifest["candidates"] == 1
+
+
+def test_quiet_says_nothing_on_standard_error(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """A job log stays clean."""
+    assert _build(files, tmp_path / "b", "--quiet") == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_show_in_words(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """The text names model, rows, split, headline, slices worst first and features strongest first."""
+    output = tmp_path / "b"
+    assert _build(files, output, "--manifest", str(files.manifest)) == 0
+    capsys.readouterr()
+    assert cli.main(["baseline", "show", str(output)]) == 0
+    text = capsys.readouterr().out
+    for part in (
+        "1,000 rows",
+        "split       by ",
+        "awaited",
+        "auc ",
+        "slice (worst AUC first)",
+        "feature (strongest first)",
+    ):
+        assert part in text
+    baseline = Baseline.load(output)
+    by_slice = {e.slice: e.value for e in baseline.meta.estimates if e.metric == "auc" and e.value and e.slice != "all"}
+    worst_first = sorted(by_slice, key=lambda name: by_slice[name] or 0.0)
+    places = [text.index(f"\n{name} ") for name in worst_first]
+    assert places == sorted(places)
+
+
+def test_show_as_json(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """Other programs read the same facts, without counts and without infinities."""
+    output = tmp_path / "b"
+    assert _build(files, output) == 0
+    capsys.readouterr()
+    assert cli.main(["baseline", "show", str(output), "--format", "json"]) == 0
+    shown = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    baseline = Baseline.load(output)
+    assert shown["digest"] == baseline.digest
+    assert shown["n_rows"] == 1_000
+    assert [row["name"] for row in shown["features"]] != []
+    assert shown["estimates"][0]["metric"] == "auc"
+    assert shown["estimates"][0]["minimum_detectable_gap"] > 0
+
+
+def test_a_model_has_to_be_chosen_among_several(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """With two versions the command asks which, and takes --version."""
+    config = tmp_path / "two.yaml"
+    config.write_text(
+        'apiVersion: sentinel/v1\nmodels:\n  - {name: churn, version: "1"}\n  - {name: churn, version: "2"}\n'
+    )
+    arguments = ["baseline", "build", "--config", str(config), "--validation", str(files.validation), "--quiet"]
+    arguments += ["--output", str(tmp_path / "b")]
+    assert cli.main(arguments) == 1
+    assert "several models fit" in capsys.readouterr().err
+    assert cli.main([*arguments, "--version", "2"]) == 0
+    assert Baseline.load(tmp_path / "b").meta.version == "2"
+
+
+@pytest.mark.parametrize("command", ["build", "show"])
+def test_faults_are_one_line_and_status_1(files: Files, tmp_path: Path, capsys: Capture, command: str) -> None:
+    """A file that is not there ends in one line that names it."""
+    gone = str(tmp_path / "gone.parquet")
+    build = ["build", "--config", str(files.config), "--validation", gone, "--output", str(tmp_path / "b")]
+    assert cli.main(["baseline", *(build if command == "build" else ["show", gone])]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("sentinel: ")
+    assert output.err.count("\n") == 1
+    assert gone in output.err

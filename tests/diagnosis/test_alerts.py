@@ -1,0 +1,167 @@
+"""Alerts fire once their condition lasts, resolve once it stays away, and say what an operator needs."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+
+from sentinel.config.model import Alerts
+from sentinel.diagnosis.alerts import AlertBook
+from sentinel.diagnosis.conditions import conditions
+from sentinel.diagnosis.report import Alert, Cause, Verdict
+from sentinel.diagnosis.verdict import diagnose
+from sentinel.evaluation.evaluate import evaluate
+from sentinel.evaluation.findings import Evaluation
+from tests.diagnosis.streams import watch
+from tests.evaluation.worlds import draw, offline, series, world_layout
+
+LAYOUT = world_layout()
+Look = tuple[Evaluation, Verdict, dict[str, int]]
+
+
+def judged(seed: int, live_auc: float, **counts: int) -> Look:
+    """One look at a model of .85 that is ``live_auc`` in production."""
+    rng = np.random.default_rng(seed)
+    side = offline(LAYOUT, draw(LAYOUT, rng, 4_000, auc=0.85))
+    evaluation = evaluate(side, series(LAYOUT, draw(LAYOUT, rng, 4_000, auc=live_auc)), Alerts())
+    known = {"predictions": 4_000, "joined": 4_000, **counts}
+    return evaluation, diagnose(evaluation, side, known), known
+
+
+GOOD, BAD = judged(1, 0.85), judged(2, 0.65)
+
+
+def leaning(probability: float) -> Look:
+    """A look at a gap from launch whose verdict gives leakage this probability."""
+    evaluation, verdict, counts = BAD
+    probabilities = {cause.value: 0.0 for cause in Cause}
+    probabilities |= {"target_leakage": probability, "none": 1.0 - probability}
+    changed = msgspec.structs.replace(verdict, cause=Cause.TARGET_LEAKAGE, probabilities=probabilities)
+    return evaluation, changed, counts
+
+
+def after(*looks: Look) -> AlertBook:
+    """The book after these looks, one a minute."""
+    book = AlertBook()
+    for minute, look in enumerate(looks):
+        evaluation, verdict, counts = look
+        book = book.advance(evaluation, verdict, counts, f"2026-11-26T12:{minute:02}:00Z")
+    return book
+
+
+def of(book: AlertBook, name: str) -> list[Alert]:
+    """Alerts of one name, first fired first."""
+    return [alert for alert in book.alerts if alert.name == name]
+
+
+def test_gap_fires_at_once() -> None:
+    """Evidence that holds at every look needs no second one."""
+    (alert,) = of(after(BAD), "SentinelOfflineOnlineGap")
+    assert alert.fired_at == "2026-11-26T12:00:00Z"
+    assert (alert.metric, alert.slice, alert.n_outcomes) == ("auc", "all", 4_000)
+
+
+def test_alert_says_what_an_operator_needs() -> None:
+    """The summary holds what moved, by how much, against which estimate, where, how sure, and what else it could be."""
+    evaluation, verdict, _ = BAD
+    headline = evaluation.headline("auc")
+    assert headline is not None
+    summary = of(after(BAD), "SentinelOfflineOnlineGap")[0].summary
+    for part in (
+        "auc over all traffic",
+        f"{headline.online.value:.3f} live on 4000 outcomes",
+        f"{headline.offline.value:.3f} offline on 4000 rows",
+        f"worse by {headline.gap:.3f}",
+        verdict.cause.value,
+        "could also be",
+    ):
+        assert part in summary
+
+
+def test_leakage_needs_three_looks() -> None:
+    """Two looks that suspect leakage are not enough, the third fires, critical at .8."""
+    assert of(after(leaning(0.9), leaning(0.9)), "SentinelLeakageSuspected") == []
+    (alert,) = of(after(*[leaning(0.9)] * 3), "SentinelLeakageSuspected")
+    assert (alert.severity, alert.cause) == ("critical", Cause.TARGET_LEAKAGE)
+    assert of(after(leaning(0.9), leaning(0.9), GOOD, leaning(0.9)), "SentinelLeakageSuspected") == []
+
+
+def test_leakage_pages_only_with_a_launch_gap() -> None:
+    """However probable, a leak whose gap is not proven at launch is a warning."""
+    evaluation, verdict, counts = leaning(0.99)
+    launch = msgspec.structs.replace(evaluation.launch, alarm=False)
+    later = (msgspec.structs.replace(evaluation, launch=launch), verdict, counts)
+    (alert,) = of(after(*[later] * 4), "SentinelLeakageSuspected")
+    assert alert.severity == "warning"
+
+
+@pytest.mark.parametrize(("probability", "severities"), [(0.49, []), (0.5, ["warning"]), (0.8, ["critical"])])
+def test_leakage_severity(probability: float, severities: list[str]) -> None:
+    """Half a chance warns, four fifths page."""
+    found = of(after(*[leaning(probability)] * 4), "SentinelLeakageSuspected")
+    assert [alert.severity for alert in found] == severities
+
+
+def test_growing_suspicion_replaces_the_warning() -> None:
+    """A warning that becomes critical is resolved at the moment at which the page fires."""
+    warning, page = of(after(*[leaning(0.6)] * 3, *[leaning(0.9)] * 3), "SentinelLeakageSuspected")
+    assert (warning.severity, page.severity) == ("warning", "critical")
+    assert warning.resolved_at == page.fired_at == "2026-11-26T12:05:00Z"
+
+
+def test_alert_resolves_after_three_quiet_looks() -> None:
+    """Two quiet looks keep the alert, the third resolves it, and it may fire again."""
+    assert of(after(BAD, GOOD, GOOD), "SentinelOfflineOnlineGap")[0].resolved_at is None
+    assert of(after(BAD, GOOD, GOOD, GOOD), "SentinelOfflineOnlineGap")[0].resolved_at == "2026-11-26T12:03:00Z"
+    assert len(of(after(BAD, GOOD, GOOD, GOOD, BAD), "SentinelOfflineOnlineGap")) == 2
+
+
+def test_flapping_keeps_one_alert() -> None:
+    """A condition that comes and goes every other look is one alert."""
+    assert len(of(after(*[BAD, GOOD] * 5), "SentinelOfflineOnlineGap")) == 1
+
+
+def test_advancing_leaves_the_old_book() -> None:
+    """The book before a look is as it was."""
+    before = after(GOOD)
+    before.advance(*BAD, "2026-11-26T13:00:00Z")
+    assert before.alerts == ()
+
+
+def test_quiet_stream_has_no_alert() -> None:
+    """Ten looks at a good model raise nothing."""
+    assert after(*[GOOD] * 10).alerts == ()
+
+
+def test_outcomes_missing() -> None:
+    """Predictions past their horizon without any outcome are said so, with the ids as first suspect."""
+    evaluation, verdict, _ = GOOD
+    counts = {"predictions": 500, "joined": 0, "unlabelled": 300, "waiting_outcomes": 40}
+    (alert,) = of(after(*[(evaluation, verdict, counts)] * 3), "SentinelOutcomesMissing")
+    assert "do the ids agree?" in alert.summary
+    assert of(after(*[(evaluation, verdict, {**counts, "joined": 1})] * 3), "SentinelOutcomesMissing") == []
+
+
+def test_bad_slice_alone_is_raised() -> None:
+    """One bad slice of a good model is raised by name; under a gap of all traffic no slice is raised apart."""
+    rng = np.random.default_rng(3)
+    rows = draw(LAYOUT, rng, 8_000, auc=0.85)
+    bad = np.flatnonzero(rows["slices"][:, 0] == 2)[:700]
+    rows["outcome"][bad] = rng.permutation(rows["outcome"][bad])
+    side = offline(LAYOUT, draw(LAYOUT, rng, 8_000, auc=0.85))
+    evaluation = evaluate(side, series(LAYOUT, rows), Alerts())
+    counts = {"predictions": 8_000, "joined": 8_000}
+    found = conditions(evaluation, diagnose(evaluation, side, counts), counts)
+    assert [(c.name, c.slice) for c in found] == [("SentinelSliceGap", "region=v2")]
+    assert not any(c.name == "SentinelSliceGap" for c in conditions(*BAD))
+
+
+@pytest.mark.parametrize("name", ["target_leakage", "target_leakage_default"])
+def test_leak_pages_within_the_first_fifth(name: str) -> None:
+    """The gap of a planted leak is critical before a fifth of the outcomes is in."""
+    seen = watch(name)
+    alert = seen.first("SentinelOfflineOnlineGap")
+    assert alert.severity == "critical"
+    assert alert.n_outcomes <= seen.n_outcomes / 5
+    assert seen.first("SentinelLeakageSuspected").severity == "critical"

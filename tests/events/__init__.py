@@ -1,0 +1,1 @@
+"""Events: decoding, repair, times and keys."""

@@ -1,0 +1,83 @@
+"""Statistics in which every metric has a series, and the strict parsers of another implementation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from sentinel.clock import ManualClock
+from sentinel.diagnosis.report import Report
+from sentinel.exposition.collector import Collector
+from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
+
+OPENMETRICS = "application/openmetrics-text; version=1.0.0"
+NOW_US = 1_800_000_000_500_000
+KEY = ("churn", "7")
+
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def full_statistics() -> DaemonStatistics:
+    """A daemon of which everything is known."""
+    delays = np.zeros(len(DELAY_EDGES_SECONDS) + 1, np.int64)
+    delays[[0, 3, -1]] = [1, 10, 100]
+    return DaemonStatistics(
+        events={("prediction", "accepted"): 5_000, ("outcome", "joined"): 1_000},
+        dead_letters={"not_json": 3},
+        join_pending={0: 40, 1: 41},
+        lag={("predictions", 0): 7},
+        partitions_assigned=2,
+        watermarks_us={KEY: NOW_US},
+        coverage={KEY: 0.5, ("young", "1"): None},
+        delays={KEY: delays},
+        store_rows=81,
+        store_bytes=4_096,
+        checkpoint_success_us=NOW_US,
+        loop_turned_us=NOW_US,
+        reload_success_us=NOW_US,
+        evaluation_seconds=1.5,
+        evaluations=3,
+        log_events={("info", "pane_closed"): 2},
+    )
+
+
+def collector(
+    reports: Sequence[Report], statistics: DaemonStatistics | None = None, max_series: int = 1_000
+) -> Collector:
+    """A collector of things that do not change."""
+    own = statistics or full_statistics()
+    return Collector(lambda: reports, lambda: own, lambda: max_series, ManualClock())
+
+
+def parsed(body: bytes, content_type: str) -> list[Metric]:
+    """The families of a scrape, by the strict parser of its format."""
+    if content_type.startswith("application/openmetrics-text"):
+        return list(parse_openmetrics(body.decode()))  # type: ignore[no-untyped-call] # not annotated there
+    return list(parse_text(body.decode()))
+
+
+def samples(families: Sequence[Metric]) -> Samples:
+    """All samples by name and labels; each one is there once."""
+    found: Samples = {}
+    for family in families:
+        for each in family.samples:
+            key = (each.name, frozenset(each.labels.items()))
+            assert key not in found, f"twice: {key}"
+            found[key] = each.value
+    return found
+
+
+def scraped(reports: Sequence[Report], statistics: DaemonStatistics | None = None, max_series: int = 1_000) -> Samples:
+    """What a scrape in the text format says."""
+    scrape = collector(reports, statistics, max_series).scrape()
+    return samples(parsed(scrape.body, scrape.content_type))
+
+
+def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    """How :func:`samples` names a series."""
+    return name, frozenset(labels.items())

@@ -1,0 +1,121 @@
+"""Small reports with known numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sentinel.diagnosis.report import Alert, BaselineReference, Cause, Culprit, Report, TimelinePoint, Verdict
+from sentinel.evaluation.findings import FeatureFinding, Finding, LaunchWindow, Value
+
+NO_VALUE = Value(value=None, lower=None, upper=None, n=12, reason="12 outcomes of the 200 needed")
+LEAKAGE_ALERT = Alert(
+    name="SentinelLeakageSuspected",
+    severity="critical",
+    metric="auc",
+    slice="all",
+    cause=Cause.TARGET_LEAKAGE,
+    fired_at="2026-11-20T12:00:00Z",
+    n_outcomes=1_000,
+)
+
+
+def finding(
+    slice_name: str = "all", *, metric: str = "auc", gap: float | None = 0.125, log_evidence: float | None = 9.5
+) -> Finding:
+    """An AUC of .9 offline, .775 live; without a gap the live side is not known."""
+    offline = Value(value=0.9, lower=0.875, upper=0.925, n=2_000)
+    online = NO_VALUE if gap is None else Value(value=0.9 - gap, lower=0.75, upper=0.8, n=1_000)
+    return Finding(
+        metric=metric,
+        slice=slice_name,
+        offline=offline,
+        online=online,
+        gap=gap,
+        lower=None if gap is None else 0.0625,
+        upper=None if gap is None else 0.1875,
+        log_evidence=log_evidence,
+        minimum_detectable_gap=0.03125,
+    )
+
+
+def feature(name: str = "tenure_days", *, collapse: float | None = 8.25) -> FeatureFinding:
+    """A feature that knew the outcome offline and no longer does."""
+    return FeatureFinding(
+        name=name,
+        kind="numeric",
+        offline_auc=Value(value=0.875, lower=0.85, upper=0.9, n=2_000),
+        online_auc=Value(value=0.5, lower=0.45, upper=0.55, n=1_000),
+        collapse=collapse,
+        offline_missing_ratio=0.0,
+        online_missing_ratio=0.25,
+        offline_top_share=0.125,
+        online_top_share=0.75,
+        online_top_bin="0 to 1",
+        online_unseen_ratio=0.0625,
+        stability_index=None,
+    )
+
+
+def report(
+    model: str = "churn",
+    version: str = "7",
+    *,
+    findings: Sequence[Finding] | None = None,
+    features: Sequence[FeatureFinding] = (),
+    alerts: Sequence[Alert] = (),
+    culprits: Sequence[Culprit] = (),
+) -> Report:
+    """A model version that is suspected of a target leak."""
+    return Report(
+        model=model,
+        version=version,
+        through="2026-11-20T12:00:00Z",
+        generated_by="sentinel test",
+        baseline=BaselineReference(digest="d", created_at="2026-11-01T00:00:00Z", n_rows=2_000, split_protocol=None),
+        counts={"predictions": 5_000, "outcomes": 1_000},
+        verdict=Verdict(
+            cause=Cause.TARGET_LEAKAGE,
+            family="leakage",
+            confidence=0.75,
+            probabilities={Cause.TARGET_LEAKAGE: 0.75, Cause.CONCEPT_DRIFT: 0.25},
+            culprits=tuple(culprits),
+            reasons=("tenure_days lost its association",),
+        ),
+        findings=tuple([finding()] if findings is None else findings),
+        features=tuple(features),
+        launch=LaunchWindow(complete=True, n_outcomes=1_000, through=None, gap=0.125, log_evidence=9.5, alarm=True),
+        alerts=tuple(alerts),
+        timeline=(
+            TimelinePoint(
+                at="2026-11-20T12:00:00Z",
+                n_predictions=5_000,
+                n_outcomes=1_000,
+                metric="auc",
+                online=0.775,
+                gap=0.125,
+                lower=0.0625,
+                upper=0.1875,
+                log_evidence=9.5,
+                cause=Cause.TARGET_LEAKAGE,
+            ),
+        ),
+    )
+
+
+def full_report(model: str = "churn", version: str = "7") -> Report:
+    """One in which every metric of a report has a series."""
+    expected = Value(value=0.875, lower=0.85, upper=0.9, n=5_000)
+    known = finding()
+    with_expected = Finding(**{name: getattr(known, name) for name in known.__struct_fields__} | {"expected": expected})
+    knows = feature()
+    with_drift = FeatureFinding(
+        **{name: getattr(knows, name) for name in knows.__struct_fields__} | {"stability_index": 0.5}
+    )
+    return report(
+        model,
+        version,
+        findings=[with_expected, finding("region=EU", log_evidence=1.5)],
+        features=[with_drift],
+        alerts=[LEAKAGE_ALERT],
+        culprits=[Culprit(kind="feature", name="tenure_days", weight=1.0)],
+    )

@@ -1,0 +1,26 @@
+"""A scrape must not take the processor from the loop that counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.scrape import children_seconds, main, snapshot_seconds
+
+BUDGET_SECONDS = 0.020
+MIN_RATIO = 5.0
+
+
+def test_ten_thousand_series_in_twenty_milliseconds() -> None:
+    """A new report of 10,000 series costs under 20 ms of CPU, and a fifth at most of gauge children in the same run."""
+    seconds, n_series = snapshot_seconds(10_000, rounds=7)
+    assert 9_900 < n_series < 10_200
+    library = children_seconds(n_series, rounds=3)
+    # A loaded machine slows both: what is over the budget must then be so for the library too.
+    assert seconds < max(BUDGET_SECONDS, library / (2 * MIN_RATIO))
+    assert library / seconds >= MIN_RATIO
+
+
+def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """The quick mode prints one row per size."""
+    main(["--quick", "--series", "20000", "--rounds", "1"])
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -1,0 +1,105 @@
+"""Real Prometheus, Alertmanager and webhook on a real scrape: what the operator will see."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sentinel.clock import SystemClock
+from sentinel.exposition.alerts import GROUPS
+from sentinel.exposition.rules import RuleOptions, to_yaml
+from sentinel.exposition.snapshot import PrefixCache, build_snapshot
+from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
+from tests.conftest import StartPrometheusStack
+from tests.exposition.exposed import full_statistics
+from tests.exposition.reports import LEAKAGE_ALERT, full_report
+from tests.exposition.served import Served
+from tests.support.process import wait_until
+from tests.support.prometheus import PrometheusStack, check_with
+
+pytestmark = pytest.mark.servers
+
+ROOT = Path(__file__).parents[2]
+Live = tuple[Served, PrometheusStack]
+
+
+@pytest.fixture(scope="module")
+def live(prometheus_stack: StartPrometheusStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A served application that everything is known of but no alert, scraped and judged every second."""
+    rules = tmp_path_factory.mktemp("rules") / "alerts.yaml"
+    rules.write_text(to_yaml(GROUPS, RuleOptions()))
+    with Served(statistics=full_statistics()) as served:
+        yield served, prometheus_stack({"sentinel": [served.address]}, [rules])
+
+
+def test_prometheus_scrapes_and_answers(live: Live) -> None:
+    """The target is up, nothing is lost on the way, and values come back as they were rendered."""
+    served, stack = live
+    prometheus = stack.prometheus
+    served.reports = (full_report(),)
+    wait_until(lambda: bool(prometheus.query('sentinel_gap{model="churn"}')), 10, "a scrape with the report")
+    assert [each["value"][1] for each in prometheus.query('up{job="sentinel"}')] == ["1"]
+    (gap,) = prometheus.query('sentinel_gap{model="churn",version="7",metric="auc",slice="all"}')
+    assert gap["value"][1] == "0.125"
+    assert [each["value"][1] for each in prometheus.query("sum(sentinel_verdict)")] == ["1"]
+    assert [each["value"][1] for each in prometheus.query("sum by (model) (sentinel_cause_probability_ratio)")] == ["1"]
+    rendered = build_snapshot([full_report()], 1_000, PrefixCache()).n_series
+    assert [each["value"][1] for each in prometheus.query("sentinel_series")] == [str(rendered)]
+    stored = prometheus.query('count({__name__=~"sentinel_.*",model="churn"})')
+    assert int(stored[0]["value"][1]) == rendered + 1 + 1 + len(DELAY_EDGES_SECONDS) + 1  # watermark, coverage, delays
+    (delay,) = prometheus.query("histogram_quantile(0.9, sentinel_outcome_delay_seconds_bucket)")
+    assert float(delay["value"][1]) == 2.0**24  # 100 of 111 lie above the last edge
+    targets = prometheus.api("targets")["activeTargets"]
+    assert [(target["health"], target["lastError"]) for target in targets] == [("up", "")]
+
+
+def test_a_live_scrape_passes_the_linter(live: Live, tmp_path: Path) -> None:
+    """`promtool check metrics` has nothing to say about what is served over HTTP."""
+    served, _ = live
+    served.reports = (full_report(),)
+    file = tmp_path / "scrape.txt"
+    file.write_bytes(served.ask("/metrics").body)
+    assert check_with("sh", "-c", f"promtool check metrics < {file}").strip() == ""
+
+
+def test_every_query_of_the_runbooks_runs(live: Live) -> None:
+    """Prometheus accepts each query that a runbook tells an operator to type."""
+    _, stack = live
+    queries = []
+    for file in sorted((ROOT / "docs/runbooks").glob("*.md")):
+        for block in re.findall(r"```promql\n(.*?)```", file.read_text(), re.DOTALL):
+            # A query goes on where the next line is indented.
+            queries += re.split(r"\n(?! )", block.strip())
+    assert len(queries) > 30
+    for query in queries:
+        stack.prometheus.query(query.replace("MODEL", "churn").replace("VERSION", "7"))
+
+
+def test_an_alert_of_the_daemon_reaches_the_webhook(
+    live: Live, record_testsuite_property: Callable[[str, object], None]
+) -> None:
+    """From the report that holds the alert to the notification, with its words: a few seconds at intervals of one."""
+    served, stack = live
+    # A model of its own: the other tests' alert may be on its way.
+    served.reports = (full_report(model="fraud"),)
+    started = SystemClock().monotonic()
+
+    def leakage(payload: dict[str, object]) -> bool:
+        labels = payload["commonLabels"]
+        wanted = {"alertname": LEAKAGE_ALERT.name, "model": "fraud"}
+        return payload["status"] == "firing" and isinstance(labels, dict) and labels.items() >= wanted.items()
+
+    notification = stack.webhook.wait_for(leakage, 15)
+    seconds = notification.arrived_seconds - started
+    record_testsuite_property("seconds_from_report_to_webhook", f"{seconds:.2f}")
+    (alert,) = notification.payload["alerts"]
+    assert alert["labels"]["severity"] == "critical"
+    description = alert["annotations"]["description"]
+    assert "in auc over slice all the gap is 0.125 (95 % bounds 0.062 to 0.188" in description
+    assert "Likeliest cause: target_leakage. Suspects: tenure_days 100%." in description
+    assert "target_leakage 75%, concept_drift 25%" in description
+    assert json.dumps(description).count("unknown") == 0

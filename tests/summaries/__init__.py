@@ -1,0 +1,1 @@
+"""Summaries: the laws of the algebra, the wire format, panes, rows, layouts."""

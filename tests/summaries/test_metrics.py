@@ -1,0 +1,119 @@
+"""Metrics from counts agree with independent implementations, and stay finite whatever was counted."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from sentinel.stats.auc import auc_from_histogram
+from sentinel.stats.estimate import Estimate, Measured, NotEnough
+from sentinel.summaries.algebra import Summary
+from sentinel.summaries.metrics import METRICS, SLICE_METRICS, measure, measure_slices
+from tests.evaluation.worlds import count, draw, world_layout
+
+LAYOUT = world_layout()
+
+
+def value(measured: Measured) -> float:
+    """The number, where there is one."""
+    assert isinstance(measured, Estimate)
+    return measured.value
+
+
+def test_headline_agrees_with_scikit_learn() -> None:
+    """Losses and rates are exact to the scaled integers' 1e-9; the AUC differs by what 64 bins tie."""
+    rows = draw(LAYOUT, np.random.default_rng(1), 4_000)
+    score, outcome, decision = rows["score"], rows["outcome"], rows["score"] >= 0.5
+    found = measure(count(LAYOUT, rows))
+    clipped = np.clip(score, 1e-4, 1 - 1e-4)
+    assert value(found["log_loss"]) == pytest.approx(sk.log_loss(outcome, clipped), abs=1e-9)
+    assert value(found["brier"]) == pytest.approx(sk.brier_score_loss(outcome, score), abs=1e-9)
+    assert value(found["accuracy"]) == pytest.approx(sk.accuracy_score(outcome, decision), abs=1e-12)
+    assert value(found["precision"]) == pytest.approx(sk.precision_score(outcome, decision), abs=1e-12)
+    assert value(found["recall"]) == pytest.approx(sk.recall_score(outcome, decision), abs=1e-12)
+    assert value(found["f1"]) == pytest.approx(sk.f1_score(outcome, decision), abs=1e-12)
+    assert value(found["base_rate"]) == pytest.approx(outcome.mean(), abs=1e-12)
+    assert value(found["auc"]) == pytest.approx(sk.roc_auc_score(outcome, score), abs=2e-3)
+    assert value(found["auc"]) == pytest.approx(sk.roc_auc_score(outcome, rows["score_bin"]), abs=1e-12)
+
+
+def test_normalized_entropy_is_log_loss_over_entropy() -> None:
+    """Normalized entropy is the log loss over the entropy of the base rate, by hand."""
+    found = measure(count(LAYOUT, draw(LAYOUT, np.random.default_rng(2), 2_000)))
+    rate = value(found["base_rate"])
+    entropy = -rate * math.log(rate) - (1 - rate) * math.log(1 - rate)
+    assert value(found["normalized_entropy"]) == pytest.approx(value(found["log_loss"]) / entropy, abs=1e-12)
+
+
+def test_entities_widen_the_error() -> None:
+    """Rows that come fifty to an entity, all with its outcome, widen the base rate's error by sqrt(50)."""
+    rng = np.random.default_rng(3)
+    rows = draw(LAYOUT, rng, 6_400)
+    entity = np.arange(6_400) // 50
+    rows["outcome"] = rng.integers(0, 2, 128)[entity]
+    rows["bucket"] = entity % 32
+    clustered = measure(count(LAYOUT, rows))["base_rate"]
+    assert isinstance(clustered, Estimate)
+    binomial = math.sqrt(0.25 / 6_400)
+    # The jackknife over 32 buckets has a relative standard deviation of 1 / sqrt(2 * 31) = 13 %.
+    assert clustered.standard_error == pytest.approx(math.sqrt(50) * binomial, rel=0.4)
+
+
+def test_auc_variance_is_never_below_delong() -> None:
+    """The jackknife may only widen what DeLong says for independent events."""
+    for seed in range(20):
+        summary = count(LAYOUT, draw(LAYOUT, np.random.default_rng(seed), 500))
+        independent = auc_from_histogram(summary["outcomes"][:, 1], summary["outcomes"][:, 0])
+        found = measure(summary)["auc"]
+        assert isinstance(independent, Estimate)
+        assert isinstance(found, Estimate)
+        assert found.variance >= independent.variance
+        assert found.value == pytest.approx(independent.value, abs=1e-12)
+
+
+def test_slices_agree_with_the_headline() -> None:
+    """A slice that holds every event has the headline's loss, accuracy and base rate, and its variances."""
+    layout = world_layout(n_values=1)
+    summary = count(layout, draw(layout, np.random.default_rng(4), 1_000))
+    whole, table = measure(summary), measure_slices(summary)
+    for name in ("log_loss", "brier", "accuracy"):
+        headline = whole[name]
+        assert isinstance(headline, Estimate)
+        assert table.values[name][0] == pytest.approx(headline.value, abs=1e-12)
+        assert table.variances[name][0] == pytest.approx(headline.variance, rel=1e-9)
+    assert table.n[0] == 1_000
+    assert len(table) == layout.n_slices
+
+
+@pytest.mark.parametrize("base_rate", [0.0, 0.001, 0.5, 1.0])
+@pytest.mark.parametrize("auc", [0.5, 0.8, 0.9999999])
+@pytest.mark.parametrize("n", [0, 1, 9, 300])
+def test_everything_is_finite(base_rate: float, auc: float, n: int) -> None:
+    """Empty, one-class, perfectly parted and tiny counts give finite numbers or a reason, never NaN."""
+    rng = np.random.default_rng(5)
+    rows = draw(LAYOUT, rng, n, auc=auc, base_rate=0.5)
+    rows["outcome"] = rng.random(n) < base_rate
+    summary = count(LAYOUT, rows)
+    for name, measured in measure(summary).items():
+        assert name in METRICS
+        if isinstance(measured, NotEnough):
+            assert measured.reason
+        else:
+            assert np.isfinite([measured.value, measured.variance]).all()
+            assert measured.variance > 0
+    table = measure_slices(summary)
+    for name in SLICE_METRICS:
+        assert np.isfinite(table.values[name]).all()
+        assert (table.variances[name] > 0).all()
+
+
+def test_every_metric_is_described() -> None:
+    """Each metric has a description, and the table's keys are the metrics' own names."""
+    assert all(name == metric.name and metric.description for name, metric in METRICS.items())
+    assert set(SLICE_METRICS) <= set(METRICS)
+    assert measure(Summary.zero(LAYOUT)).keys() == METRICS.keys()
+    assert dataclasses.is_dataclass(METRICS["auc"])
