@@ -14,7 +14,8 @@ SCENARIO ?=
 LISTEN ?=
 QUICK ?=
 UPGRADE ?=
-BENCHMARKS ?= $(sort $(patsubst benchmarks/%.py,%,$(wildcard benchmarks/[a-z]*.py)))
+# A benchmark is a module that has a quick mode; the others are its parts.
+BENCHMARKS ?= $(sort $(patsubst benchmarks/%.py,%,$(shell grep -l -e '--quick' benchmarks/*.py)))
 # The complete environment serves the demo too; on a fresh machine a smaller one is made.
 DEMO_READY := $(if $(wildcard $(VENV)/.ready-dev),$(VENV)/.ready-dev,$(VENV)/.ready-demo)
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \

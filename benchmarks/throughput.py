@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 from kafka import KafkaProducer
 
-from benchmarks.bare_consumer import bare_rate
+from benchmarks._bare_consumer import bare_rate
 from sentinel.clock import MICROSECONDS_PER_SECOND, SystemClock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.config.kafka import Topics

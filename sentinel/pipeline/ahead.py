@@ -14,6 +14,9 @@ from sentinel.summaries.rows import HEADER, ORPHAN, Rows
 
 NO_LAYOUT = 0xFFFF
 _FALLBACK_VALUE, _FALLBACK_AT, _HAS_FALLBACK = "score", "predicted_at", "spare"  # fields that an orphan has no use for
+N_DUPLICATE, N_CORRECTED = "score_bin", "bucket"
+"""Two more such fields: how many repeated and how many corrected outcomes an orphan has seen, for its prediction's
+model version, which is not known before it comes; they stop at what the fields hold."""
 
 
 def orphans(values: F64, times: I64) -> Rows:
@@ -37,6 +40,8 @@ def remember(rows: Rows, values: F64, times: I64) -> None:
     value keeps the earlier of the two times.
     """
     same = rows["outcome"] == values
+    for seen, mask in ((N_DUPLICATE, same), (N_CORRECTED, ~same)):
+        rows[seen] += mask & (rows[seen] < np.iinfo(HEADER[seen]).max)
     later = times > rows["outcome_at"]
     replaced = ~later
     followed = later & ~same

@@ -32,7 +32,7 @@ from sentinel.events.batch import (
     Reason,
 )
 from sentinel.pipeline import tally as results
-from sentinel.pipeline.ahead import orphans, remember, settle_for
+from sentinel.pipeline.ahead import N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
 from sentinel.pipeline.stored_rows import rounds, rows_of
@@ -176,6 +176,8 @@ class PartitionPipeline:
             self.tally.count("outcome", results.JOINED, len(at), plan.key)
             self.tally.count("outcome", results.LATE, len(early) - len(at), plan.key)
             self.tally.note(plan.key, results.JOINED, len(at))
+            for name, seen in ((results.DUPLICATE, N_DUPLICATE), (results.CORRECTED, N_CORRECTED)):
+                self.tally.note(plan.key, f"outcome_{name}", int(ahead[seen][early].sum()))
         self._store.put(keys, rows["predicted_at"] + plan.keep_us, stored)
         self.tally.count("prediction", results.ACCEPTED, len(rows), plan.key)
 

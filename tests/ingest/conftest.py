@@ -1,3 +1,5 @@
+"""Fixtures of the sources: codecs, topics and a broker of their own kind for each contract test."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

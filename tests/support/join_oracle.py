@@ -7,6 +7,7 @@ not labelled when its time is over stays unlabelled or is taken as negative; an 
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -107,6 +108,8 @@ class JoinOracle:
             self._label(waiting, outcome)
         if earlier:  # repeats were counted when they came: the first of them waited for this
             self._count("outcome", "joined" if on_time else "late", event.key)
+        for one, next_one in itertools.pairwise(earlier):  # now it shows whose repeats they were
+            self.models[*event.key, f"outcome_{_repeat(one, next_one)}"] += 1
         if on_time:
             self.models[*event.key, "joined"] += 1
 
@@ -122,7 +125,7 @@ class JoinOracle:
         if waiting is None:
             before = self.ahead.setdefault(slot, [])
             if before:
-                self.events["outcome", "duplicate" if before[-1].value == event.value else "corrected"] += 1
+                self.events["outcome", _repeat(before[-1], event)] += 1
             before.append(event)
             return
         key = waiting.prediction.key
@@ -169,6 +172,10 @@ class JoinOracle:
     def _count(self, kind: str, result: str, key: Key) -> None:
         self.events[kind, result] += 1
         self.models[*key, f"{kind}_{result}"] += 1
+
+
+def _repeat(one: Happened, next_one: Happened) -> str:
+    return "duplicate" if one.value == next_one.value else "corrected"
 
 
 def _remembered_at(outcomes: list[Happened]) -> int:

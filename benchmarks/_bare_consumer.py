@@ -8,18 +8,14 @@ Run it against a broker that holds nothing but two topics of canonical events::
 from __future__ import annotations
 
 import contextlib
-import sys
 import time
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
 
-from sentinel.clock import SystemClock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.config.kafka import Topics
 from sentinel.events.codecs.json import JsonCodec
-from sentinel.events.schema import Column, EventSchema
-from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.kafka_client import client_options
 
 GIVE_UP_SECONDS = 300.0  # without a message for so long the broker is gone
@@ -66,48 +62,3 @@ def bare_rate(bootstrap: str, topics: Topics, codec: JsonCodec) -> tuple[int, fl
                     decode(record.value)
                 n_events += len(records)
         return n_events, time.process_time() - started
-
-
-def source_rate(bootstrap: str, topics: Topics, codec: JsonCodec, n_total: int) -> tuple[int, float]:
-    """Read ``n_total`` messages through :class:`KafkaSource`, columns included, and keep nothing.
-
-    Returns
-    -------
-    (events, cpu_seconds) : (int, float)
-        As in :func:`bare_rate`; joining the group is not counted.
-    """
-    group = f"benchmark-{time.time_ns()}"
-    settings = KafkaSettings(bootstrap_servers=[bootstrap], topics=topics, group_id=group)
-    source = KafkaSource(settings, codec, SystemClock())
-    try:
-        while not source.assigned():
-            source.poll(1.0)
-        for partition in source.take_changes().gained:
-            source.start_at(partition, {})
-        started = time.process_time()
-        while source.statistics()["messages"] < n_total:
-            source.poll(1.0)
-            for partition in source.take_changes().gained:
-                source.start_at(partition, {})
-        return source.statistics()["messages"], time.process_time() - started
-    finally:
-        source.close(5.0)
-
-
-def main(arguments: list[str]) -> int:
-    """Print both rates and their ratio, three times, since the machine is never quite still."""
-    bootstrap, predictions, outcomes, model, version, *features = arguments
-    topics = Topics(predictions=predictions, outcomes=outcomes)
-    codec = JsonCodec([EventSchema(model, version, tuple(Column(name, "numeric") for name in features))])
-    for _ in range(3):
-        n_events, bare_seconds = bare_rate(bootstrap, topics, codec)
-        _, source_seconds = source_rate(bootstrap, topics, codec, n_events)
-        print(
-            f"{n_events} events: bare {n_events / bare_seconds:,.0f}/CPU s, "
-            f"source {n_events / source_seconds:,.0f}/CPU s, ratio {bare_seconds / source_seconds:.2f}"
-        )
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
