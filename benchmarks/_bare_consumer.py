@@ -1,9 +1,4 @@
-"""The least that any consumer has to do, poll with kafka-python and decode with msgspec: what to compare with.
-
-Run it against a broker that holds nothing but two topics of canonical events::
-
-    python -m benchmarks.bare_consumer HOST:PORT PREDICTIONS OUTCOMES MODEL VERSION [NUMERIC_FEATURE ...]
-"""
+"""The least that any consumer has to do, poll with kafka-python and decode with msgspec: what to compare with."""
 
 from __future__ import annotations
 
