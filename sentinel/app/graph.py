@@ -145,7 +145,7 @@ class Graph:
         self.reports = tuple(reports)
         self.delays = {key: _delays(views, key) for key in self.judges}
         self.evaluator.evaluations += 1
-        self.evaluator.seconds = time.thread_time() - started
+        self.evaluator.seconds += time.thread_time() - started
 
     @property
     def alive(self) -> bool:

@@ -18,6 +18,7 @@ MAX_SEPARATE_VALUES = 32
 """Up to so many distinct values of a feature each have a bin of their own."""
 ATOM_RATIO = 1 / N_FEATURE_BINS
 """A value with more of the mass than this has a bin of its own: a default that is served must show."""
+_LARGEST = float(np.finfo(np.float64).max)
 _GRID = tuple(1 / (1 + math.exp(-x)) for x in range(-9, 10))
 
 
@@ -97,16 +98,16 @@ def feature_edges(values: F64, minimum: float, maximum: float) -> tuple[float, .
     if len(distinct) <= MAX_SEPARATE_VALUES:
         inner = between(distinct)
         if len(distinct) == 1 and minimum < maximum:  # the sample missed the rest
-            inner = np.array([distinct[0], np.nextafter(distinct[0], np.inf)])
+            inner = np.array([distinct[0], _next_number(distinct[0])])
     else:
         atoms = distinct[counts > ATOM_RATIO * len(known)]
         levels = np.ceil(np.arange(1, N_FEATURE_BINS) / N_FEATURE_BINS * len(known)).astype(np.int64) - 1
-        inner = np.concatenate([known[levels], atoms, np.nextafter(atoms, np.inf)])
+        inner = np.concatenate([known[levels], atoms, _next_number(atoms)])
     inside = np.unique(inner[(inner > minimum) & (inner <= maximum)])
-    last = np.nextafter(maximum, np.inf) if not len(inside) and minimum == maximum else maximum
-    if len(inside) and inside[-1] == maximum:
-        last = np.nextafter(maximum, np.inf)  # the maximum is an atom: its bin is [maximum, the next number]
-    return tuple(np.concatenate([[minimum], inside, [min(last, np.finfo(np.float64).max)]]).tolist())
+    alone = inside[-1] == maximum if len(inside) else minimum == maximum
+    last = _next_number(maximum) if alone else maximum  # an atom's bin is [maximum, the next number]
+    edges = np.unique(np.concatenate([[minimum], inside, [last]]))
+    return tuple(edges.tolist()) if len(edges) > 1 else (float(np.nextafter(_LARGEST, 0.0)), _LARGEST)
 
 
 def between(distinct: F64) -> F64:
@@ -116,6 +117,11 @@ def between(distinct: F64) -> F64:
     return np.where((middle > low) & (middle <= high), middle, high)
 
 
+def _next_number(values: F64 | float) -> F64:
+    """The next larger number; the largest stays itself."""
+    return np.asarray(np.nextafter(values, _LARGEST))
+
+
 def _probabilities(scores: F64) -> F64:
     return scores[(scores >= 0.0) & (scores <= 1.0)]
 
@@ -123,7 +129,7 @@ def _probabilities(scores: F64) -> F64:
 def _quantile_cuts(ordered: F64, n_quantiles: int) -> F64:
     levels = np.ceil(np.arange(1, n_quantiles) / n_quantiles * len(ordered)).astype(np.int64) - 1
     cuts, repeats = np.unique(ordered[np.maximum(levels, 0)], return_counts=True)
-    return np.concatenate([cuts, np.nextafter(cuts[repeats > 1], np.inf)])
+    return np.concatenate([cuts, _next_number(cuts[repeats > 1])])
 
 
 def _ascending(edges: F64) -> tuple[float, ...]:

@@ -13,7 +13,7 @@ from sentinel.baseline.profile import ColumnProfile, Profile
 from sentinel.config.model import Slice, SliceBins, slice_columns
 from sentinel.errors import BaselineError
 from sentinel.events.schema import category
-from sentinel.summaries.layout import SliceColumn
+from sentinel.summaries.layout import SliceColumn, cross_value
 
 DEFAULT_MAX_VALUES = 50
 """Slice values kept apart where the configuration does not say: that of ``SliceBins``."""
@@ -85,7 +85,10 @@ def _cross(columns: Sequence[ColumnProfile], profile: Profile) -> SliceColumn:
     codes = np.stack([profile.rows[name].astype(np.int64) for name in names])
     pairs, counts = np.unique(codes[:, (codes >= 0).all(axis=0)], axis=1, return_counts=True)
     named = Counter(
-        {f"{words[0][a]},{words[1][b]}": count for a, b, count in zip(*pairs.tolist(), counts.tolist(), strict=True)}
+        {
+            cross_value(words[0][a], words[1][b]): count
+            for a, b, count in zip(*pairs.tolist(), counts.tolist(), strict=True)
+        }
     )
     values = tuple(most_frequent(named, DEFAULT_MAX_VALUES))
     return SliceColumn(name="*".join(names), columns=names, values=values)

@@ -61,6 +61,7 @@ _MODEL = Template("""<article style="--tone: var(--$tone)">
 <dt>events through</dt><dd>$through</dd>
 </dl>
 $reasons
+$missing
 <p class="dim"><a href="$path/report">report</a> · <a href="$path/timeline">timeline</a></p>
 </article>""")
 
@@ -98,7 +99,8 @@ def _model(report: Report) -> str:
         culprit=escape(f"{culprit.kind} {culprit.name}") + f" ({culprit.weight:.0%})" if culprit else "none",
         alerts=_alerts(active),
         through=escape(report.through or "no events yet"),
-        reasons=_list([*verdict.reasons, *verdict.missing_evidence]),
+        reasons=_list(verdict.reasons),
+        missing=_titled_list("What would settle it", verdict.missing_evidence),
         path=f"/api/v1/models/{quote(report.model, safe='')}/{quote(report.version, safe='')}",
     )
 
@@ -128,6 +130,10 @@ def _alerts(alerts: Sequence[Alert]) -> str:
         return "none"
     where = [f"{alert.name} ({alert.severity}, {alert.slice})" for alert in alerts]
     return escape(", ".join(where))
+
+
+def _titled_list(title: str, items: Sequence[str]) -> str:
+    return f'<p class="dim">{escape(title)}</p>{_list(items)}' if items else ""
 
 
 def _list(items: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ ROWS_AT_ONCE = 2_000
 
 _ENVELOPE = frozenset({"prediction_id", "predicted_at", "outcome_at", "score", "outcome", "group"})
 _ENCODE = msgspec.json.Encoder().encode
-_NOT_A_TIME = np.datetime64("NaT")
+_NOT_A_TIME = np.datetime64("NaT", "us")
 
 Objects = npt.NDArray[Any]
 Kind = Literal["prediction", "outcome"]

@@ -70,7 +70,7 @@ def log_bayes_factor(gap: Values, variance: Values, tau: Values, tolerance: Valu
     >>> bool(log_bayes_factor(0.0, 0.0004, 0.05) < 0)
     True
     """
-    distance = np.clip(np.asarray(gap, dtype=np.float64) - np.asarray(tolerance, dtype=np.float64), -_LARGEST, _LARGEST)
+    distance = _clipped(gap) - _clipped(tolerance)
     s2, t2 = _scales(variance, tau)
     root = np.sqrt(s2) * np.sqrt(1.0 + s2 / t2)
     score = np.clip(distance / root, -_LARGEST_SCORE, _LARGEST_SCORE)
@@ -100,7 +100,7 @@ def log_bayes_factor_two_sided(gap: Values, variance: Values, tau: Values) -> Fl
     >>> bool(log_bayes_factor_two_sided(0.1, 0.0004, 0.05) == log_bayes_factor_two_sided(-0.1, 0.0004, 0.05))
     True
     """
-    distance = np.clip(np.asarray(gap, dtype=np.float64), -_LARGEST, _LARGEST)
+    distance = _clipped(gap)
     s2, t2 = _scales(variance, tau)
     score = np.clip(distance / (np.sqrt(s2) * np.sqrt(1.0 + s2 / t2)), -_LARGEST_SCORE, _LARGEST_SCORE)
     return np.asarray(0.5 * score * score - 0.5 * np.log1p(t2 / s2))
@@ -137,7 +137,7 @@ def anytime_interval(gap: Values, variance: Values, tau: Values, alpha: float = 
     >>> float(interval.lower.round(4)), float(interval.upper.round(4))
     (0.0392, 0.1608)
     """
-    centre = np.clip(np.asarray(gap, dtype=np.float64), -_LARGEST, _LARGEST)
+    centre = _clipped(gap)
     s2, t2 = _scales(variance, tau)
     reach = np.sqrt(s2) * np.sqrt(1.0 + s2 / t2) * np.sqrt(2.0 * _log_threshold(alpha) + np.log1p(t2 / s2))
     return GapInterval(np.asarray(centre - reach), np.asarray(centre + reach))
@@ -211,7 +211,11 @@ def minimum_detectable_gap(
     0.055
     """
     spread = np.sqrt(_scales(offline_variance, tau)[0])
-    return np.asarray(np.asarray(tolerance, dtype=np.float64) + spread * z_threshold(offline_variance, tau, alpha))
+    return np.asarray(_clipped(tolerance) + spread * z_threshold(offline_variance, tau, alpha))
+
+
+def _clipped(values: Values) -> Floats:
+    return np.asarray(np.clip(np.asarray(values, dtype=np.float64), -_LARGEST, _LARGEST))
 
 
 def _tilt(score: Floats) -> Floats:

@@ -52,7 +52,7 @@ class SliceColumn(msgspec.Struct, frozen=True, kw_only=True):
         One column, or two for a cross.
     values : tuple of str
         The slice values with a slot of their own, at most the configured cap. Others share ``(other)``,
-        absent ones ``(missing)``.
+        absent ones ``(missing)``. Those of a cross are written by :func:`cross_value`.
     edges : tuple of float
         Inner edges for a binned numeric column: value i is [edges[i-1], edges[i]).
     """
@@ -66,6 +66,21 @@ class SliceColumn(msgspec.Struct, frozen=True, kw_only=True):
     def slots(self) -> tuple[str, ...]:
         """Every slot's value, in order."""
         return (*self.values, SLICE_OTHER, SLICE_MISSING)
+
+
+def cross_value(first: str, second: str) -> str:
+    r"""The value of a cross: both values with a comma between.
+
+    Backslashes and commas within them are escaped, so that no two pairs have one name.
+
+    Examples
+    --------
+    >>> cross_value("EU", "pro")
+    'EU,pro'
+    >>> print(cross_value("Paris, FR", "pro"))
+    Paris\, FR,pro
+    """
+    return ",".join(value.replace("\\", r"\\").replace(",", r"\,") for value in (first, second))
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -22,6 +22,7 @@ from sentinel.summaries.layout import (
     FeatureBins,
     Layout,
     SliceColumn,
+    cross_value,
 )
 
 Rows = npt.NDArray[np.void]
@@ -147,7 +148,7 @@ def slice_slots(spec: SliceColumn, predictions: Predictions) -> I64:
     table = np.full((len(names_a) + 1, len(names_b) + 1), len(spec.values), np.int64)
     for i, a in enumerate(names_a):
         for j, b in enumerate(names_b):
-            table[i, j] = crossed.get(f"{a},{b}", len(spec.values))
+            table[i, j] = crossed.get(cross_value(a, b), len(spec.values))
     slots: I64 = table[np.where(codes_a < 0, -1, codes_a), np.where(codes_b < 0, -1, codes_b)]
     slots[(codes_a == MISSING) | (codes_b == MISSING)] = len(spec.values) + 1
     return slots

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -22,6 +22,7 @@ from sentinel.summaries.layout import BIN_ABOVE, BIN_BELOW, FeatureBins
 from sentinel.summaries.rows import bin_numbers
 
 SCORES = st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.25, 1.0])), min_size=1, max_size=400)
+LARGEST = float(np.finfo(np.float64).max)
 NUMBERS = st.lists(
     st.one_of(st.floats(allow_nan=True, allow_infinity=True), st.integers(-5, 5).map(float)), min_size=1, max_size=300
 )
@@ -90,6 +91,9 @@ def test_slice_edges_are_a_spread_subset() -> None:
 
 
 @given(NUMBERS)
+@example([LARGEST])
+@example([-LARGEST, LARGEST])
+@example([LARGEST] * 50 + [float(i) for i in range(60)])
 @settings(max_examples=80, deadline=None)
 def test_feature_edges_ascend_and_hold_every_value(numbers: list[float]) -> None:
     """Every finite offline value lies in a regular bin: nothing offline is out of range."""

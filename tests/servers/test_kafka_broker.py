@@ -109,6 +109,13 @@ def test_topics_are_not_made_by_asking_for_them(kafka_broker: KafkaBroker) -> No
         assert mistyped not in consumer.topics()
 
 
+@pytest.fixture
+def mock_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of the mock itself run where a real broker is required of all others."""
+    monkeypatch.delenv("SENTINEL_REQUIRE_REAL_KAFKA", raising=False)
+
+
+@pytest.mark.usefixtures("mock_allowed")
 def test_the_mock_serves_records(tmp_path: Path) -> None:
     """The last resort produces and consumes with the options that it asks for."""
     with start_broker(tmp_path, kinds=["mock"]) as broker:
@@ -140,6 +147,7 @@ def test_a_given_address_comes_first(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("mock_allowed")
 def test_the_reasons_for_a_lesser_broker_are_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +161,7 @@ def test_the_reasons_for_a_lesser_broker_are_told(
     )
 
 
+@pytest.mark.usefixtures("mock_allowed")
 def test_processes_share_one_broker_until_the_last_leaves(tmp_path: Path) -> None:
     """Who joins first starts it, the rest get the same one, and a newcomer after the end gets a new one."""
     with pytest.MonkeyPatch.context() as patch:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import integrate, optimize, stats
 
@@ -21,6 +21,7 @@ from sentinel.stats.bayes import (
 GAP = st.floats(-0.5, 0.5)
 SCALE = st.floats(0.002, 0.3)
 ANY = st.floats(allow_nan=False, allow_infinity=False)
+LARGEST = float(np.finfo(np.float64).max)
 NOT_NEGATIVE = st.floats(0.0, allow_nan=False, allow_infinity=False)
 
 
@@ -129,6 +130,8 @@ def test_the_threshold_in_standard_errors_is_flat() -> None:
 
 @settings(deadline=None)
 @given(gap=ANY, variance=NOT_NEGATIVE, tau=NOT_NEGATIVE, tolerance=ANY, alpha=st.floats(1e-300, 0.999))
+@example(gap=-LARGEST, variance=1.0, tau=1.0, tolerance=LARGEST, alpha=0.05)
+@example(gap=LARGEST, variance=0.0, tau=0.0, tolerance=-LARGEST, alpha=1e-300)
 def test_every_finite_input_gives_finite_numbers(
     gap: float, variance: float, tau: float, tolerance: float, alpha: float
 ) -> None:

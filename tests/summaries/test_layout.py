@@ -9,11 +9,13 @@ import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from sentinel.errors import CorruptArtifactError
-from sentinel.summaries.layout import FeatureBins, Layout, SliceColumn
+from sentinel.summaries.layout import FeatureBins, Layout, SliceColumn, cross_value
 from tests.support.layouts import draw_layout, seeds, small_layout
 
+TEXTS = st.text(alphabet="a,\\", max_size=4)
 PROGRAM = "from tests.support.layouts import small_layout; print(small_layout().digest)"
 
 
@@ -23,6 +25,12 @@ def test_the_digest_is_the_same_in_another_process(hash_seed: str) -> None:
     environment = {"PYTHONHASHSEED": hash_seed, "PYTHONPATH": ":".join(sys.path)}
     run = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
     assert run.stdout.strip() == small_layout().digest
+
+
+@given(TEXTS, TEXTS, TEXTS, TEXTS)
+def test_two_pairs_of_values_never_share_a_name(a: str, b: str, c: str, d: str) -> None:
+    """The name of a cross tells its two values apart, commas and backslashes in them included."""
+    assert (cross_value(a, b) == cross_value(c, d)) == ((a, b) == (c, d))
 
 
 BASE = small_layout()

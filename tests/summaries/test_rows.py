@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.errors import FatalError
-from sentinel.events.schema import INVALID, MISSING, UNSEEN
+from sentinel.events.schema import INVALID, MISSING, UNSEEN, Kind
 from sentinel.summaries.layout import (
     BIN_ABOVE,
     BIN_BELOW,
@@ -21,6 +21,7 @@ from sentinel.summaries.layout import (
     N_SPECIAL,
     FeatureBins,
     SliceColumn,
+    cross_value,
 )
 from sentinel.summaries.rows import (
     HEADER,
@@ -106,6 +107,21 @@ def test_every_slice_slot_is_the_named_value(seed: int) -> None:
             fallback = "(missing)" if MISSING in codes else "(other)"
             expected = value if value in spec.values else fallback
             assert layout.slice_names[rows["slices"][row, j]] == f"{spec.name}={expected}"
+
+
+def test_values_with_commas_do_not_share_a_cross() -> None:
+    """`a` with `b,c` and `a,b` with `c` are two slices, each with its own slot."""
+    columns: tuple[tuple[str, Kind, tuple[str, ...]], ...] = (
+        ("x", "categorical", ("a", "a,b")),
+        ("y", "categorical", ("b,c", "c")),
+    )
+    pairs = [("a", "b,c"), ("a,b", "c")]
+    cross = SliceColumn(name="x*y", columns=("x", "y"), values=tuple(cross_value(*pair) for pair in pairs))
+    layout = small_layout(columns=columns, features=(), slices=(cross,))
+    predictions = draw_predictions(layout, np.random.default_rng(1), 3)
+    predictions.categorical[0] = [0, 1, 0]
+    predictions.categorical[1] = [0, 1, 1]
+    assert slice_slots(cross, predictions).tolist() == [0, 1, 2]  # the third is of neither: other
 
 
 def test_a_number_is_no_slice_without_bins_in_a_cross() -> None:
