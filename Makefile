@@ -40,6 +40,7 @@ check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, 
 	$(BIN)/check-jsonschema --schemafile docs/reference/config.schema.json configs/*.yaml
 	for file in configs/*.yaml; do $(BIN)/sentinel check-config "$$file"; done
 	if [[ -e deploy/prometheus/alerts.yaml ]]; then $(BIN)/sentinel rules --check deploy/prometheus/alerts.yaml; fi
+	$(BIN)/sentinel dashboards --check dashboards
 	$(BIN)/yamllint --strict .
 	$(BIN)/shellcheck .ci/run .ci/setup.sh
 

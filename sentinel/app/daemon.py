@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 from sentinel import __version__
 from sentinel.app.graph import Graph
 from sentinel.app.models import Key, WatchedModel, load_models
+from sentinel.app.owner import Ownership
 from sentinel.app.statistics import gather
 from sentinel.app.stops import Stops
 from sentinel.clock import Clock
@@ -29,6 +32,8 @@ log = get_logger(__name__)
 
 STOP_SECONDS = 25.0
 """Below Kubernetes' default grace of 30 s, so that the last checkpoint is always taken."""
+SWAP_SECONDS = 15.0
+"""How long a reload waits for the old loop; one that hangs longer would still hold the stores."""
 SourceFactory = Callable[[Config, Mapping[Key, WatchedModel]], Source]
 
 
@@ -92,6 +97,13 @@ class Daemon:
         except SentinelError:
             graph.source.close(0.0)
             raise
+        try:
+            ownership = Ownership(Path(config.state.directory))
+        except SentinelError:
+            listener.close()
+            graph.source.close(0.0)
+            raise
+        self._stops.add("state", ownership.release)
         self.address = listener.getsockname()[:2]
         self._graph = graph
         web = WebInputs(
@@ -136,6 +148,11 @@ class Daemon:
                 self._reload = ReloadStatus(succeeded=False, at_us=self._reload.at_us)
                 log.error("reload_failed", error=str(error))
                 raise
+            except Exception as error:  # whatever is wrong with a new configuration must not end the old one
+                self._reload = ReloadStatus(succeeded=False, at_us=self._reload.at_us)
+                log.exception("reload_failed")
+                raise FatalError(f"the reload failed: {type(error).__name__}: {error}") from error
+            gc.collect()  # a stopped graph is a ring of references: tens of MB that would wait for a rare collection
             self._reload = ReloadStatus(succeeded=True, at_us=self._clock.now_us())
             log.info("reloaded", models=len(self._current.models))
 
@@ -156,7 +173,12 @@ class Daemon:
         new = self._build(config)
         # The point of no return: all that can fail has been done. The old graph releases the partitions' stores
         # and its group membership; the new one opens them where the last checkpoint ends.
-        old.stop(STOP_SECONDS)
+        old.stop(SWAP_SECONDS)
+        if old.running:
+            old.failure = FatalError(
+                f"the old configuration's loop did not stop within {SWAP_SECONDS:g} s; restart sentinel"
+            )
+            raise old.failure
         self._graph = new
         new.start(former=old)
 

@@ -13,6 +13,7 @@ import numpy as np
 from sentinel.app.judge import Judge
 from sentinel.app.memory import JudgeMemory
 from sentinel.app.models import Key, WatchedModel, plans, row_bytes
+from sentinel.app.owner import make_directory
 from sentinel.app.stops import Stops
 from sentinel.clock import Clock
 from sentinel.config.settings import Config
@@ -72,6 +73,7 @@ class Graph:
         self._clock = clock
         self._stops = Stops()
         self._halt = threading.Event()
+        self._threads: list[threading.Thread] = []
         state = Path(config.state.directory)
         self.dead_letters = DeadLetterFile(
             state / "dead-letters.jsonl", int(config.limits.dead_letter_file_bytes), clock
@@ -106,6 +108,7 @@ class Graph:
         for name, work in (("sentinel-loop", self._count), ("sentinel-evaluator", self._evaluate_forever)):
             thread = threading.Thread(target=work, name=name, daemon=True)
             thread.start()
+            self._threads.append(thread)
             self._stops.add(name, thread.join)
         self._stops.add("loop", self.loop.stop)
         self._stops.add("evaluator", self._halt.set)
@@ -148,6 +151,11 @@ class Graph:
         self.evaluator.seconds += time.thread_time() - started
 
     @property
+    def running(self) -> bool:
+        """Whether a thread of the graph still runs, and so may hold a store."""
+        return any(thread.is_alive() for thread in self._threads)
+
+    @property
     def alive(self) -> bool:
         """Whether the loop turned lately: at least every poll, even when nothing comes."""
         return self.failure is None and self.loop.loop_age_seconds() < max(
@@ -185,13 +193,18 @@ class Graph:
         known = None if former is None else former.judges.get(model.key)
         saved = self._memory.read(model.key) if known is None else known.save()
         if saved is not None and not judge.restore(saved):
-            log.warning("judge_starts_anew", model=model.key[0], version=model.key[1], reason="other baseline")
+            log.warning(
+                "judge_starts_anew",
+                model=model.key[0],
+                version=model.key[1],
+                reason="its memory is of another baseline, or damaged",
+            )
         return judge
 
     def _open_store(self, partition: int) -> JoinStore:
         state = self.config.state
         directory = self._store_root / f"{partition:05d}"
-        directory.mkdir(parents=True, exist_ok=True)
+        make_directory(directory)
         return LmdbJoinStore.open(directory, self._row_bytes, int(state.max_bytes), fsync=state.fsync)
 
     def _refuse(self, letters: Iterable[DeadLetter]) -> None:

@@ -49,4 +49,5 @@ class JudgeMemory:
         self._written[path] = saved
 
     def _path(self, key: tuple[str, str]) -> Path:
-        return self._directory / f"{quote(key[0], safe='')}-{quote(key[1], safe='')}.judge"
+        # "@" is what quote always escapes, so no two keys share a file.
+        return self._directory / f"{quote(key[0], safe='')}@{quote(key[1], safe='')}.judge"

@@ -16,7 +16,7 @@ class Stops:
         self._stops: list[tuple[str, Callable[[], object]]] = []
 
     def add(self, name: str, stop: Callable[[], object]) -> None:
-        """Register how to stop what was just started."""
+        """Register how to stop what was just started; an answer of False says that it did not stop."""
         self._stops.append((name, stop))
 
     def run(self) -> bool:
@@ -25,13 +25,13 @@ class Stops:
         Returns
         -------
         bool
-            True if every stop succeeded; each that did not is logged.
+            True if every stop succeeded: none raised, which is logged, and none answered False.
         """
         succeeded = True
         while self._stops:
             name, stop = self._stops.pop()
             try:
-                stop()
+                succeeded &= stop() is not False
             except Exception:
                 log.exception("stop_failed", part=name)
                 succeeded = False

@@ -106,7 +106,7 @@ def build_baseline(
     if not counted.summary.n_outcomes:
         raise BaselineError(f"{file.path}: no row has an outcome, so there is nothing to estimate")
     meta = _meta(model, layout, profile, identifiers, stated, trained, counted, now_us)
-    return Baseline(layout, counted.summary.frozen(), meta, trained.rows, trained.entities)
+    return Baseline(layout, counted.summary.freeze(), meta, trained.rows, trained.entities)
 
 
 @dataclass(slots=True)

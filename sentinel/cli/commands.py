@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, str] = {
     "baseline": "sentinel.cli.baseline",
     "check-config": "sentinel.cli.check_config",
+    "dashboards": "sentinel.cli.dashboards",
     "demo": "sentinel.cli.demo",
     "explain": "sentinel.cli.explain",
     "replay": "sentinel.cli.replay",

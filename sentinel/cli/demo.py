@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import math
+import signal
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinel.errors import FatalError
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from sentinel.app.daemon import Daemon
     from sentinel.app.models import Key, WatchedModel
@@ -55,20 +60,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the scenario; stay up until Ctrl-C unless told otherwise."""
+    """Play the scenario; stay up until Ctrl-C or SIGTERM unless told otherwise.
+
+    Raises
+    ------
+    FatalError
+        If an argument makes no sense, a file cannot be written, or the address cannot be had.
+    """
     from sentinel.simulation import SCENARIOS
 
     if args.list:
         for name, scenario in SCENARIOS.items():
             print(f"{name:24} {scenario.description}")
         return 0
+    _check(args)
+    try:
+        with _interrupted_by_sigterm(), _directory(args) as directory:
+            _play(args, Path(directory))
+    except KeyboardInterrupt:
+        print("\nstopped")
+    except OSError as error:
+        raise FatalError(f"cannot write the demo's files: {error}") from error
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Find at once what would otherwise show after the training."""
+    from sentinel.config.addresses import parse_address
+    from sentinel.simulation.catalogue import find
+
+    find(args.scenario)
+    if not 0 <= args.seconds < math.inf:
+        raise FatalError(f"--seconds is a time of 0 or more, not {args.seconds:g}")
+    try:
+        parse_address(args.listen)
+    except ValueError as error:
+        raise FatalError(f"--listen: {error}") from error
+
+
+def _directory(args: argparse.Namespace) -> contextlib.AbstractContextManager[str | Path]:
     if args.directory is not None:
-        return _play(args, args.directory)
-    with tempfile.TemporaryDirectory(prefix="sentinel-demo-") as scratch:
-        return _play(args, Path(scratch))
+        return contextlib.nullcontext(args.directory)
+    return tempfile.TemporaryDirectory(prefix="sentinel-demo-")
 
 
-def _play(args: argparse.Namespace, directory: Path) -> int:
+@contextlib.contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does, also where a shell started the demo in the background and SIGINT is ignored."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _play(args: argparse.Namespace, directory: Path) -> None:
     from sentinel.simulation import SCENARIOS, simulate
     from sentinel.simulation.files import write_files
 
@@ -81,19 +131,19 @@ def _play(args: argparse.Namespace, directory: Path) -> int:
     files = write_files(simulated, directory / "data")
     print(f"     {SCENARIOS[args.scenario].description}")
     baseline = _build_baseline(files, directory)
-    daemon, source = _start(args, simulated, baseline, directory)
+    daemon, sources = _assemble(args, simulated, baseline, directory)
     try:
-        report = _feed(daemon, source, args, simulated)
+        daemon.start()
+        host, port = daemon.address
+        print(f"3/4  The daemon is up: http://{host}:{port}/ (metrics: http://{host}:{port}/metrics)", flush=True)
+        report = _feed(daemon, sources[0], args, simulated)
         _conclude(report, simulated, daemon, time.monotonic() - started)
         if args.exit:
-            return 0
+            return
         print("\nThe daemon stays up; Ctrl-C ends it.", flush=True)
         while daemon.failure is None:
             time.sleep(FEED_STEP_SECONDS * 10)
         raise daemon.failure
-    except KeyboardInterrupt:
-        print("\nstopping")
-        return 0
     finally:
         daemon.stop()
 
@@ -120,9 +170,10 @@ def _build_baseline(files: Files, directory: Path) -> Path:
     return path
 
 
-def _start(
+def _assemble(
     args: argparse.Namespace, simulated: SimulatedStream, baseline: Path, directory: Path
-) -> tuple[Daemon, MemorySource]:
+) -> tuple[Daemon, list[MemorySource]]:
+    """The daemon, not yet started, and the list that its source will be in."""
     from sentinel.app.daemon import Daemon
     from sentinel.app.sources import make_codec
     from sentinel.clock import SystemClock
@@ -136,7 +187,7 @@ def _start(
             version=VERSION,
             slices=", ".join(simulated.slices),
             baseline=baseline.resolve(),
-            state=(directory / "state").resolve(),
+            state=tempfile.mkdtemp(prefix="state-", dir=directory.resolve()),  # an earlier run's counts are not ours
             listen=args.listen,
         )
     )
@@ -146,11 +197,7 @@ def _start(
         sources.append(MemorySource(make_codec(settings, models)))
         return sources[-1]
 
-    daemon = Daemon(lambda: load_config(config), make_source, SystemClock())
-    daemon.start()
-    host, port = daemon.address
-    print(f"3/4  The daemon is up: http://{host}:{port}/ (metrics: http://{host}:{port}/metrics)", flush=True)
-    return daemon, sources[0]
+    return Daemon(lambda: load_config(config), make_source, SystemClock()), sources
 
 
 def _feed(daemon: Daemon, source: MemorySource, args: argparse.Namespace, simulated: SimulatedStream) -> Report:
@@ -175,6 +222,8 @@ def _feed(daemon: Daemon, source: MemorySource, args: argparse.Namespace, simula
                 source.publish(event.kind, event.key, event.payload, event.at_us)
                 sent += 1
             progress.show(sent / len(queue), _state(daemon, rfc3339(queue[min(sent, len(queue) - 1)].at_us)))
+            if daemon.failure is not None:
+                raise daemon.failure
             time.sleep(FEED_STEP_SECONDS)
     n_outcomes = sum(1 for event in queue if event.kind == "outcome")
     deadline = time.monotonic() + SETTLE_SECONDS

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel.errors import FatalError
+
+if TYPE_CHECKING:
+    from sentinel.diagnosis.report import Report
 
 NAME = "replay"
 HELP = "Replay a stream from files against a baseline and write the report."
@@ -34,8 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _files(args: argparse.Namespace) -> tuple[Path, Path]:
     """The files of predictions and outcomes, one and the same where a stream holds both."""
-    from sentinel.errors import FatalError
-
     if args.stream is not None and args.predictions is None and args.outcomes is None:
         stream: Path = args.stream
         return stream, stream
@@ -44,8 +48,23 @@ def _files(args: argparse.Namespace) -> tuple[Path, Path]:
     raise FatalError("give either --stream, or --predictions and --outcomes together")
 
 
+def _write_report(path: Path, report: Report) -> None:
+    from sentinel.diagnosis.report import to_json
+
+    try:
+        path.write_bytes(to_json(report))
+    except OSError as error:
+        raise FatalError(f"cannot write {path}: {error.strerror}") from error
+
+
 def run(args: argparse.Namespace) -> int:
-    """Replay, write, explain; the exit status is that of --fail-on."""
+    """Replay, write, explain; the exit status is that of --fail-on.
+
+    Raises
+    ------
+    SentinelError
+        If a file cannot be read or written, or the baseline is not the model's.
+    """
     from sentinel.app.models import watch
     from sentinel.app.replay import replay
     from sentinel.baseline.artifact import Baseline
@@ -53,9 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
-    from sentinel.diagnosis.report import to_json
     from sentinel.diagnosis.words import explain
-    from sentinel.errors import FatalError
     from sentinel.events.codecs.arrow import ArrowCodec
     from sentinel.ingest.dead_letters import DeadLetterFile
     from sentinel.ingest.replay import ReplaySource
@@ -69,6 +86,8 @@ def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
     codec = ArrowCodec(model.plan.layout.schema, settings.columns)
     predictions, outcomes = _files(args)
+    if args.report is not None and not args.report.parent.is_dir():
+        raise FatalError(f"cannot write {args.report}: there is no such folder")  # found before the work, not after
     source = ReplaySource(predictions, outcomes, codec, settings.columns, rows_per_batch=ROWS_PER_LOOK)
     letters = None
     if args.dead_letters is not None:
@@ -82,7 +101,9 @@ def run(args: argparse.Namespace) -> int:
             on_look=lambda r: progress.show(source.fraction(), f"{r.counts['joined']} outcomes, {r.verdict.cause}"),
         )
     if args.report is not None:
-        args.report.write_bytes(to_json(report))
+        _write_report(args.report, report)
+    if letters is not None and letters.statistics()["write_failures"]:
+        raise FatalError(f"{letters.statistics()['dropped']} dead letters could not be written to {args.dead_letters}")
     print(explain(report))
     graver = {"critical": ("critical",), "warning": ("critical", "warning"), None: ()}[args.fail_on]
     firing = [alert for alert in report.alerts if alert.resolved_at is None and alert.severity in graver]

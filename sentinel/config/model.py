@@ -139,7 +139,7 @@ class Panes(_Section, frozen=True):
     width: Annotated[
         Duration,
         bounded(
-            "The span of one pane. An hour shows the time of day and keeps a month in 720 panes.",
+            "The span of one pane, as long as max_panes suffice. An hour shows the time of day.",
             Duration.parse("1s"),
             Duration.parse("31d"),
         ),
@@ -147,12 +147,12 @@ class Panes(_Section, frozen=True):
     max_panes: Annotated[
         int,
         Meta(
-            description="Panes kept apart per model; older ones are added together. 512 hours is three "
-            "weeks, longer than the usual outcome delay.",
+            description="Panes kept apart per model and partition; when there would be more, their width doubles. "
+            "256 keep a year in panes of two days, and memory bounded: a pane takes 50 to 150 KB.",
             ge=2,
             le=100_000,
         ),
-    ] = 512
+    ] = 256
 
 
 class Alerts(_Section, frozen=True):

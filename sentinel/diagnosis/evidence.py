@@ -126,6 +126,7 @@ class Evidence:
         Worst first.
     split_protocol : str or None
         How offline rows were parted: ``random``, ``time``, ``group``; None where it is not known.
+    n_predictions : int
     coverage : float
         Share of predictions whose outcome is known.
     """
@@ -146,6 +147,7 @@ class Evidence:
     rate_shift: float
     suspects: tuple[Suspect, ...]
     split_protocol: str | None
+    n_predictions: int
     coverage: float
 
     @property
@@ -204,6 +206,7 @@ def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts:
         rate_shift=_rate_shift(evaluation),
         suspects=find_suspects(evaluation.features),
         split_protocol=_split_protocol(meta),
+        n_predictions=counts.get("predictions", 0),
         coverage=counts.get("joined", 0) / max(counts.get("predictions", 0), 1),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -143,3 +144,37 @@ class EventBatch:
     def __len__(self) -> int:
         n_rows = sum(map(len, self.predictions)) + sum(map(len, self.outcomes))
         return n_rows + len(self.dead_letters) + self.n_backfills
+
+
+def join_predictions(parts: Sequence[Predictions]) -> list[Predictions]:
+    """Put sub-batches of one schema into one batch: what comes after costs less for many rows than for few."""
+    by_schema: dict[int, list[Predictions]] = defaultdict(list)
+    for part in parts:
+        by_schema[id(part.schema)].append(part)
+    return [_concatenated(same) for same in by_schema.values()]
+
+
+def _concatenated(parts: Sequence[Predictions]) -> Predictions:
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    invalid = None
+    if any(part.invalid is not None for part in parts):
+        flags = [np.zeros(p.numeric.shape, np.bool_) if p.invalid is None else p.invalid for p in parts]
+        invalid = np.concatenate(flags, axis=1)
+    return Predictions(
+        schema=first.schema,
+        keys=np.concatenate([part.keys for part in parts]),
+        predicted_at=np.concatenate([part.predicted_at for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        groups=np.concatenate([part.groups for part in parts]),
+        numeric=np.concatenate([part.numeric for part in parts], axis=1),
+        categorical=np.concatenate([part.categorical for part in parts], axis=1),
+        origin=Origin(
+            first.origin.topic,
+            first.origin.partition,
+            np.concatenate([part.origin.offsets for part in parts]),
+            [payload for part in parts for payload in part.origin.payloads or ()],
+        ),
+        invalid=invalid,
+    )

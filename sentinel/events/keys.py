@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 
 import numpy as np
 import xxhash
@@ -32,16 +33,18 @@ def prediction_keys(ids: Iterable[str], seed: int, n: int) -> U64:
     -------
     uint64 array, shape (n,)
     """
-    digest = xxhash.xxh3_64_intdigest
-    return np.fromiter([digest(i.encode(), seed) for i in ids], np.uint64, n)
+    return np.fromiter(map(xxhash.xxh3_64_intdigest, map(str.encode, ids), repeat(seed)), np.uint64, n)
 
 
-def group_keys(groups: Iterable[str | None], n: int) -> U64:
+def group_keys(groups: Sequence[str | None], n: int) -> U64:
     """Hash entity names; 0 stands for none (an absent, null or empty name).
 
     Returns
     -------
     uint64 array, shape (n,)
     """
-    digest = xxhash.xxh3_64_intdigest
-    return np.fromiter([(digest(g.encode(), _GROUP_SEED) | 1) if g else 0 for g in groups], np.uint64, n)
+    names = [group.encode() if group else b"" for group in groups]
+    keys = np.fromiter(map(xxhash.xxh3_64_intdigest, names, repeat(_GROUP_SEED)), np.uint64, n) | np.uint64(1)
+    if not all(names):
+        keys[[not name for name in names]] = 0
+    return keys

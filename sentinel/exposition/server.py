@@ -48,7 +48,9 @@ def bind(host: str, port: int) -> socket.socket:
         listener.close()
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         reason = error.strerror or error
-        raise FatalError(f"cannot listen on {where}: {reason}; web.listen chooses another address") from error
+        raise FatalError(
+            f"cannot listen on {where}: {reason}; web.listen or --listen chooses another address"
+        ) from error
     return listener
 
 

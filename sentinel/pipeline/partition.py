@@ -283,10 +283,13 @@ class PartitionPipeline:
             members = headers["layout"] == layout_id
             unlabelled = members & (headers["state"] == PENDING)
             key = self._names[layout_id]
+            plan = self._by_id.get(layout_id)
+            if plan is None:  # predicted under a baseline that is no longer configured: says nothing of this one
+                self.tally.note(key, results.RETIRED, int(unlabelled.sum()))
+                continue
             self.tally.note(key, results.MATURED, int(members.sum()))
             self.tally.note(key, results.UNLABELLED, int(unlabelled.sum()))
-            plan = self._by_id.get(layout_id)  # None: predicted under a baseline that is no longer configured
-            if plan is not None and plan.absence == "negative" and unlabelled.any():
+            if plan.absence == "negative" and unlabelled.any():
                 rows = rows_of(gone[unlabelled], row_dtype(plan.layout))
                 rows["outcome"], rows["state"] = 0.0, LABELLED
                 rows["outcome_at"] = rows["predicted_at"] + plan.horizon_us
@@ -303,7 +306,12 @@ class PartitionPipeline:
     @property
     def n_pending(self) -> int:
         """Predictions that wait for their outcome."""
-        return self._noted("prediction_accepted") - self.n_joined - self._noted(results.UNLABELLED)
+        return (
+            self._noted("prediction_accepted")
+            - self.n_joined
+            - self._noted(results.UNLABELLED)
+            - self._noted(results.RETIRED)
+        )
 
     @property
     def n_joined(self) -> int:
@@ -321,7 +329,7 @@ class PartitionPipeline:
             frozen = self._published[layout_id]
             for start in dropped:
                 frozen.pop(start, None)
-            frozen.update({start: pane.frozen() for start, pane in changed.items()})
+            frozen.update({start: pane.freeze() for start, pane in changed.items()})
             self._unsaved[layout_id] = (self._unsaved[layout_id] | changed.keys()) - dropped
             self._vanished[layout_id] = (self._vanished[layout_id] | dropped) - changed.keys()
             panes = tuple(sorted(frozen.items()))
@@ -383,7 +391,7 @@ class PartitionPipeline:
         for name in self._store.state_names(prefix):
             pane = Summary.from_bytes(plan.layout, self._store.get_state(name) or b"")
             book.restore(int(name.removeprefix(prefix)), self._widths.get(layout_id, plan.pane_width_us), pane)
-        self._published[layout_id] = {start: pane.frozen() for start, pane in book}
+        self._published[layout_id] = {start: pane.freeze() for start, pane in book}
         return book
 
 

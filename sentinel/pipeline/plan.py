@@ -33,7 +33,7 @@ class ModelPlan:
     horizon_us: int
     absence: Literal["missing", "negative"] = "missing"
     pane_width_us: int = 3_600 * MICROSECONDS_PER_SECOND
-    max_panes: int = 512
+    max_panes: int = 256
 
     @property
     def key(self) -> tuple[str, str]:

@@ -12,7 +12,8 @@ from sentinel.events.batch import DeadLetter
 ACCEPTED, DUPLICATE, DEAD_LETTER = "accepted", "duplicate", "dead_letter"
 JOINED, CORRECTED, LATE, STALE = "joined", "corrected", "late", "stale"
 IGNORED = "ignored"
-MATURED, UNLABELLED, ASSUMED_NEGATIVE, ORPHANED = "matured", "unlabelled", "assumed_negative", "orphaned"
+MATURED, UNLABELLED, ASSUMED_NEGATIVE = "matured", "unlabelled", "assumed_negative"
+ORPHANED, RETIRED = "orphaned", "retired"
 
 
 class Tally:

@@ -47,6 +47,10 @@ def base_rate(positives: float, n: float, *, minimum: int = DEFAULT_MINIMUM) -> 
     return rate(positives, n, minimum=minimum, reason="too few outcomes")
 
 
+MINIMUM_SCORES = 2
+"""Score bins in use that a slope needs: over one bin any slope fits, and the ridge alone would decide."""
+
+
 def calibration_line(
     counts: Counts, positives: Counts, score_sums: Floats, *, minimum_per_class: int = DEFAULT_MINIMUM
 ) -> CalibrationLine | NotEnough:
@@ -79,6 +83,9 @@ def calibration_line(
     lacking = _lacks_a_class(size, n_positive, minimum_per_class)
     if lacking is not None:
         return lacking
+    n_scores = int(np.count_nonzero(counts))
+    if n_scores < MINIMUM_SCORES:
+        return NotEnough("too few different scores for a slope", n_scores, MINIMUM_SCORES)
     scores = _mean_scores(counts, score_sums)
     line = fit_line(np.log(scores) - np.log1p(-scores), counts, positives)
     if line is None:

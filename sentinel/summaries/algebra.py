@@ -6,24 +6,26 @@ split of the events over batches, restarts, partitions and engines gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from sentinel.errors import CorruptArtifactError, LayoutMismatchError
+from sentinel.events.batch import I64
 from sentinel.summaries import wire
-from sentinel.summaries.layout import Layout
+from sentinel.summaries.layout import Layout, kept
 from sentinel.summaries.rows import Rows
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
 
 SUMMARY_KIND = "summary"
-_SPECS = "_array_specs"
+CHUNK_ROWS = 8192
+"""Rows counted at a time: the codes of more no longer fit the cache."""
 
 
 class Reducer(StrEnum):
@@ -60,25 +62,47 @@ class ArraySpec:
     dtype: str = "<i8"
 
 
+class Cells(NamedTuple):
+    """Where rows count in one array.
+
+    Parameters
+    ----------
+    array : str
+        Name of a SUM array.
+    codes : int64, shape (n,) or (n, k)
+        Flat indices of the one or k cells of each row.
+    amounts : int64, shape (n,), or None for 1
+        What each row adds to each of its cells.
+    """
+
+    array: str
+    codes: I64
+    amounts: I64 | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class SummaryKind:
     """One thing that a Summary counts.
 
     ``arrays`` names its arrays under a layout. ``on_predictions(layout, arrays, rows)`` counts new predictions.
-    ``on_outcomes(layout, arrays, rows, sign)`` counts rows whose outcome arrived (sign +1), or takes them back when
-    it is corrected (sign -1); the outcome stands in ``rows['outcome']``. Only SUM arrays may depend on outcomes:
-    minima, maxima and unions cannot be taken back.
+    ``on_outcomes(layout, rows)`` says in which cells rows count whose outcome arrived, and are taken back from when it
+    is corrected; the outcome stands in ``rows['outcome']``. Only SUM arrays may depend on outcomes: minima, maxima and
+    unions cannot be taken back.
     """
 
     name: str
     tasks: frozenset[str]
     arrays: Callable[[Layout], Mapping[str, ArraySpec]]
     on_predictions: Callable[[Layout, Arrays, Rows], None] | None = None
-    on_outcomes: Callable[[Layout, Arrays, Rows, int], None] | None = None
+    on_outcomes: Callable[[Layout, Rows], Iterable[Cells]] | None = None
 
 
 def kinds_for(layout: Layout) -> tuple[SummaryKind, ...]:
     """The registered kinds that count for the layout's task."""
+    return kept(layout, "_kinds", _find_kinds)
+
+
+def _find_kinds(layout: Layout) -> tuple[SummaryKind, ...]:
     from sentinel.summaries.registry import KINDS  # the registry imports the kinds, which import this module
 
     return tuple(kind for kind in KINDS if layout.task in kind.tasks)
@@ -86,11 +110,18 @@ def kinds_for(layout: Layout) -> tuple[SummaryKind, ...]:
 
 def array_specs(layout: Layout) -> Mapping[str, ArraySpec]:
     """Every array of a Summary under this layout, by name."""
-    kept = vars(layout)  # asked for at every merge: kept where the layout keeps its other derived values
-    if _SPECS not in kept:
-        kept[_SPECS] = {name: spec for kind in kinds_for(layout) for name, spec in kind.arrays(layout).items()}
-    specs: Mapping[str, ArraySpec] = kept[_SPECS]
-    return specs
+    return kept(layout, "_array_specs", _name_arrays)
+
+
+def _name_arrays(layout: Layout) -> dict[str, ArraySpec]:
+    return {name: spec for kind in kinds_for(layout) for name, spec in kind.arrays(layout).items()}
+
+
+def outcome_cells(layout: Layout, rows: Rows) -> Iterator[Cells]:
+    """Where rows with a known outcome count, in all kinds."""
+    for kind in kinds_for(layout):
+        if kind.on_outcomes is not None:
+            yield from kind.on_outcomes(layout, rows)
 
 
 @dataclass(slots=True)
@@ -107,15 +138,16 @@ class Summary:
 
     def observe_predictions(self, rows: Rows) -> None:
         """Count new predictions."""
-        for kind in kinds_for(self.layout):
-            if kind.on_predictions is not None:
-                kind.on_predictions(self.layout, self.arrays, rows)
+        for start in range(0, len(rows), CHUNK_ROWS):
+            for kind in kinds_for(self.layout):
+                if kind.on_predictions is not None:
+                    kind.on_predictions(self.layout, self.arrays, rows[start : start + CHUNK_ROWS])
 
     def observe_outcomes(self, rows: Rows, sign: int = 1) -> None:
         """Count predictions whose outcome arrived, or take them back with ``sign=-1``."""
-        for kind in kinds_for(self.layout):
-            if kind.on_outcomes is not None:
-                kind.on_outcomes(self.layout, self.arrays, rows, sign)
+        for start in range(0, len(rows), CHUNK_ROWS):
+            for name, codes, amounts in outcome_cells(self.layout, rows[start : start + CHUNK_ROWS]):
+                add_counts(self.arrays[name], codes, sign, amounts)
 
     def merge(self, other: Summary) -> Summary:
         """Add another Summary to this one, in place; ``other`` is left as it was.
@@ -138,12 +170,16 @@ class Summary:
         """An independent Summary with the same counts."""
         return Summary(self.layout, {name: array.copy() for name, array in self.arrays.items()})
 
-    def frozen(self) -> Summary:
-        """A copy whose arrays cannot be written: what leaves the counting thread."""
-        snapshot = self.copy()
-        for array in snapshot.arrays.values():
+    def freeze(self) -> Summary:
+        """Forbid any further writing, in place: what leaves the counting thread. Returns itself; copy to go on."""
+        for array in self.arrays.values():
             array.flags.writeable = False
-        return snapshot
+        return self
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether :meth:`freeze` was called."""
+        return any(not array.flags.writeable for array in self.arrays.values())
 
     def __getitem__(self, name: str) -> Array:
         return self.arrays[name]
@@ -196,8 +232,8 @@ class Summary:
         return cls(layout, {name: arrays[name] for name in specs})
 
 
-def add_counts(array: Array, codes: Array, weight: int = 1) -> None:
-    """Add ``weight`` to the cell of each flat code.
+def add_counts(array: Array, codes: Array, weight: int = 1, amounts: I64 | None = None) -> None:
+    """Add ``weight`` to the cell of each flat code, or ``weight`` times each row's amount.
 
     One pass of bincount where codes are many, scattered additions where they are few.
 
@@ -207,8 +243,14 @@ def add_counts(array: Array, codes: Array, weight: int = 1) -> None:
     codes : int array, any shape
         Flat indices into ``array``.
     weight : int, 1 or -1
+    amounts : int64, shape (n,), optional
+        ``codes`` then has shape (n,) or (n, k).
     """
     flat = array.reshape(-1)
+    if amounts is not None:
+        per_code = amounts if codes.ndim == 1 else np.repeat(amounts, codes.shape[1])
+        np.add.at(flat, codes.reshape(-1), weight * per_code)
+        return
     codes = codes.reshape(-1)
     if codes.size * 4 > flat.size:
         counts = np.bincount(codes, minlength=flat.size)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 import msgspec
 import numpy as np
@@ -12,6 +13,8 @@ import numpy as np
 from sentinel.errors import CorruptArtifactError
 from sentinel.events.batch import F64, I64
 from sentinel.events.schema import Column, EventSchema, Kind
+
+T = TypeVar("T")
 
 N_SPECIAL = 4
 """Every feature starts with four bins of its own for what is no ordinary value."""
@@ -195,6 +198,14 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             "score_bins": self.n_score_bins,
             "digest": self.digest[:12],
         }
+
+
+def kept(layout: Layout, name: str, make: Callable[[Layout], T]) -> T:
+    """What ``make`` derives from the layout, made once and kept where the layout keeps its other derived values."""
+    derived = vars(layout)
+    if name not in derived:
+        derived[name] = make(layout)
+    return cast(T, derived[name])
 
 
 def _plain_number(value: object) -> object:

@@ -8,13 +8,14 @@ ask for: the panes depend on the set of events, not on their order, batches or r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sentinel.events.batch import I64
-from sentinel.summaries.algebra import Summary
+from sentinel.summaries.algebra import Summary, add_counts, outcome_cells
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -49,13 +50,23 @@ class PaneBook:
 
     def observe_predictions(self, rows: Rows) -> None:
         """Count new predictions, each in the pane of its time."""
-        for start, members in self._split(rows):
-            self._pane(start).observe_predictions(members)
+        ordered, parts = self._split(rows)
+        for start, part in parts:
+            self._pane(start).observe_predictions(ordered[part])
 
     def observe_outcomes(self, rows: Rows, sign: int = 1) -> None:
-        """Count outcomes (or take them back) in the panes of their predictions."""
-        for start, members in self._split(rows):
-            self._pane(start).observe_outcomes(members, sign)
+        """Count outcomes (or take them back) in the panes of their predictions.
+
+        Outcomes of one batch scatter over many panes: the cells are found for all rows at once.
+        """
+        ordered, parts = self._split(rows)
+        if len(parts) == 1:
+            self._pane(parts[0][0]).observe_outcomes(ordered, sign)
+            return
+        panes = [(self._pane(start).arrays, part) for start, part in parts]
+        for name, codes, amounts in outcome_cells(self.layout, ordered):
+            for arrays, part in panes:
+                add_counts(arrays[name], codes[part], sign, None if amounts is None else amounts[part])
 
     def restore(self, start: int, width_us: int, pane: Summary) -> None:
         """Put back a stored pane, whatever the width it was stored at.
@@ -76,45 +87,55 @@ class PaneBook:
         at = start - start % self.width_us
         if at != start:
             self._dropped.add(start)
-        if at in self._panes:
-            self._panes[at].merge(pane)
-        else:
-            self._panes[at] = pane
+        self._add(at, pane)
         if at != start or width_us != self.width_us:
             self._dirty.add(at)
 
     def take_changes(self) -> tuple[dict[int, Summary], set[int]]:
         """Panes changed since the last call, and starts of panes that no longer exist.
 
-        The panes are the live ones: encode or freeze them before counting goes on.
+        The panes are the live ones: encode them before counting goes on, or freeze them: then the book goes on in
+        copies.
         """
         changed = {start: self._panes[start] for start in sorted(self._dirty)}
         dropped = self._dropped - self._panes.keys()
         self._dirty, self._dropped = set(), set()
         return changed, dropped
 
-    def _split(self, rows: Rows) -> Iterator[tuple[int, Rows]]:
+    def _split(self, rows: Rows) -> tuple[Rows, list[tuple[int, slice]]]:
+        """Order rows by pane; returns them, and the start of each pane with where its rows lie."""
         if not len(rows):
-            return
+            return rows, []
         times = rows["predicted_at"]
         starts: I64 = times - times % self.width_us
         if starts[0] == starts[-1] and (starts == starts[0]).all():
             self._widen_for({int(starts[0])})
-            yield int(times[0] - times[0] % self.width_us), rows
-            return
+            return rows, [(int(times[0] - times[0] % self.width_us), slice(0, len(rows)))]
         self._widen_for(set(np.unique(starts).tolist()))
         starts = times - times % self.width_us
         order = np.argsort(starts, kind="stable")
         unique, first = np.unique(starts[order], return_index=True)
-        for start, members in zip(unique, np.split(order, first[1:]), strict=True):
-            yield int(start), rows[members]
+        bounds = [*first.tolist(), len(rows)]
+        parts = [slice(begin, end) for begin, end in itertools.pairwise(bounds)]
+        return rows[order], list(zip(unique.tolist(), parts, strict=True))
 
     def _pane(self, start: int) -> Summary:
         self._dirty.add(start)
-        pane = self._panes.get(start)
-        if pane is None:
-            pane = self._panes[start] = Summary.zero(self.layout)
-        return pane
+        if start not in self._panes:
+            self._panes[start] = Summary.zero(self.layout)
+        return self._writable(start)
+
+    def _add(self, start: int, pane: Summary) -> None:
+        if start in self._panes:
+            self._writable(start).merge(pane)
+        else:
+            self._panes[start] = pane
+
+    def _writable(self, start: int) -> Summary:
+        """The pane itself, or a copy where it was given out frozen: those who hold it keep what they saw."""
+        if self._panes[start].is_frozen:
+            self._panes[start] = self._panes[start].copy()
+        return self._panes[start]
 
     def _widen_for(self, starts: set[int]) -> None:
         """Double the width until the panes that begin at ``starts`` fit beside those that exist."""
@@ -133,10 +154,7 @@ class PaneBook:
             self._dropped.add(start)
             self._dirty.discard(start)
             self._dirty.add(target)
-            if target in self._panes:
-                self._panes[target].merge(pane)
-            else:
-                self._panes[target] = pane
+            self._add(target, pane)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,16 @@ from sentinel.summaries.layout import (
     Layout,
     SliceColumn,
     cross_value,
+    kept,
 )
 
 Rows = npt.NDArray[np.void]
 
 PENDING, LABELLED, ORPHAN = range(3)
 """State of a row: a prediction that waits, a prediction with its outcome, an outcome whose prediction is not here."""
+
+_FEW_EDGES = 32
+"""Up to so many, comparing with each costs less than a search, whose every step is a guess."""
 
 HEADER = np.dtype(
     [
@@ -48,6 +52,10 @@ HEADER = np.dtype(
 
 def row_dtype(layout: Layout) -> np.dtype[np.void]:
     """The row of one layout: the header, the slice slots, the feature bins."""
+    return kept(layout, "_row_dtype", _make_row_dtype)
+
+
+def _make_row_dtype(layout: Layout) -> np.dtype[np.void]:
     for feature in layout.features:
         if feature.n_bins > 256:
             raise FatalError(f"feature {feature.name!r} has {feature.n_bins} bins; a row holds at most 256")
@@ -115,13 +123,21 @@ def bin_numbers(feature: FeatureBins, values: F64, invalid: Bool | None = None) 
     if len(edges) < 2:
         codes = np.full(len(values), BIN_ABOVE, np.int64)
     else:
-        codes = np.searchsorted(edges[1:-1], values, side="right") + N_SPECIAL
+        codes = _count_edges(edges[1:-1], values) + N_SPECIAL
         codes[values < edges[0]] = BIN_BELOW
         codes[values > edges[-1]] = BIN_ABOVE
     codes[np.isnan(values)] = BIN_MISSING
     if invalid is not None:
         codes[invalid] = BIN_INVALID
     return codes
+
+
+def _count_edges(edges: F64, values: F64) -> I64:
+    """How many edges each value has reached: as ``searchsorted`` says, NaN apart, and sooner where edges are few."""
+    if len(edges) > _FEW_EDGES:
+        return np.searchsorted(edges, values, side="right").astype(np.int64)
+    reached: npt.NDArray[np.uint8] = np.add.reduce(values >= edges[:, None], axis=0, dtype=np.uint8)
+    return reached.astype(np.int64)
 
 
 def bin_categories(feature: FeatureBins, codes: I32) -> I64:

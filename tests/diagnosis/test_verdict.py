@@ -146,6 +146,15 @@ def test_constant_feature_is_not_excused_as_other_inputs() -> None:
     assert verdict.culprits[0].name == "x0"
 
 
+@pytest.mark.parametrize(("n", "cause"), [(49, Cause.INSUFFICIENT_EVIDENCE), (50, Cause.TRAIN_SERVE_SKEW)])
+def test_few_missing_values_say_nothing_without_a_gap(n: int, cause: Cause) -> None:
+    """A feature missing in the first few predictions may be chance; only from fifty on it is a verdict by itself."""
+    rng = np.random.default_rng(6)
+    first = draw(LAYOUT, rng, n, auc=0.75)
+    first["features"][:, 0] = BIN_MISSING
+    assert verdict_on(draw(LAYOUT, rng, 6_000, auc=0.75), first).cause is cause
+
+
 def test_more_positives_at_every_score_is_label_shift() -> None:
     """The same ranking with twice the base rate is label shift, whatever the losses say."""
     rng = np.random.default_rng(5)

@@ -243,7 +243,7 @@ def test_inputs_are_left_alone() -> None:
     """Evaluating writes neither the baseline's counts nor the panes'."""
     rng = np.random.default_rng(13)
     before, live = offline(LAYOUT, draw(LAYOUT, rng, 500)), series(LAYOUT, draw(LAYOUT, rng, 500))
-    frozen = PaneSeries(LAYOUT, live.width_us, tuple((start, pane.frozen()) for start, pane in live.panes))
+    frozen = PaneSeries(LAYOUT, live.width_us, tuple((start, pane.copy().freeze()) for start, pane in live.panes))
     summary: Summary = before.summary.copy()
     evaluate(before, frozen, ALERTS)
     assert before.summary == summary

@@ -231,7 +231,7 @@ def test_a_taken_port_is_one_clear_line() -> None:
         bind(*taken.getsockname())
     port = taken_port(str(fault.value))
     assert str(fault.value) == (
-        f"cannot listen on 127.0.0.1:{port}: Address already in use; web.listen chooses another address"
+        f"cannot listen on 127.0.0.1:{port}: Address already in use; web.listen or --listen chooses another address"
     )
 
 

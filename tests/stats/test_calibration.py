@@ -13,6 +13,7 @@ from scipy import optimize, special
 from sklearn.linear_model import LogisticRegression
 
 from sentinel.stats.calibration import (
+    MINIMUM_SCORES,
     CalibrationLine,
     base_rate,
     calibration_line,
@@ -21,7 +22,7 @@ from sentinel.stats.calibration import (
     expected_calibration_error,
 )
 from sentinel.stats.chisquare import ChiSquare
-from sentinel.stats.estimate import Estimate, NotEnough
+from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, NotEnough
 
 Sums = tuple[np.ndarray, np.ndarray, np.ndarray]
 
@@ -89,7 +90,6 @@ def test_line_variances_hold_over_repeated_samples() -> None:
         ([50, 50], [0, 50], [10.0, 40.0]),
         ([50, 50], [50, 0], [10.0, 40.0]),
         ([50, 50, 50], [0, 25, 50], [10.0, 25.0, 40.0]),
-        ([100], [30], [30.0]),
         ([50, 50], [20, 25], [0.0, 0.0]),
         ([50, 50], [20, 25], [50.0, 50.0]),
     ],
@@ -97,12 +97,18 @@ def test_line_variances_hold_over_repeated_samples() -> None:
 def test_fits_without_a_maximum_are_held_by_the_ridge(
     counts: list[int], positives: list[int], sums: list[float]
 ) -> None:
-    """Separable outcomes, one bin and constant scores: a finite line with a variance, marked as penalised."""
+    """Separable outcomes and equal scores in two bins: a finite line with a variance, marked as penalised."""
     got = calibration_line(np.array(counts), np.array(positives), np.array(sums))
     assert isinstance(got, CalibrationLine)
     assert got.penalised
     assert math.isfinite(got.slope.value + got.intercept.value)
     assert got.slope.variance > 0
+
+
+def test_one_score_bin_has_no_slope() -> None:
+    """Over a single score any slope fits, so there is none, with the reason."""
+    got = calibration_line(np.array([100, 0]), np.array([30, 0]), np.array([30.0, 0.0]))
+    assert got == NotEnough("too few different scores for a slope", 1, MINIMUM_SCORES)
 
 
 def test_calibration_errors_by_hand() -> None:
@@ -180,7 +186,8 @@ def test_every_histogram_gives_finite_numbers_or_a_reason(cells: np.ndarray, siz
         assert 0 < line.slope.variance < math.inf
         assert 0 < line.intercept.variance < math.inf
     else:
-        assert line.n < line.needed == 10
+        assert line.n < line.needed
+        assert line.needed in (MINIMUM_SCORES, DEFAULT_MINIMUM)
     for measured in (
         expected_calibration_error(counts, positives, sums),
         debiased_calibration_error(counts, positives, sums),

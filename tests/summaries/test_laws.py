@@ -170,7 +170,9 @@ def test_missing_and_misshapen_arrays_are_refused() -> None:
 def test_frozen_and_copied_summaries_are_independent() -> None:
     """A frozen copy refuses writes and does not follow the original."""
     summary = some(LAYOUT, 1)
-    frozen = summary.frozen()
+    frozen = summary.copy().freeze()
+    assert frozen.is_frozen
+    assert not frozen.copy().is_frozen
     summary.merge(some(LAYOUT, 2))
     assert frozen == some(LAYOUT, 1)
     with pytest.raises(ValueError, match=r"read-only|not writeable"):
@@ -227,6 +229,16 @@ def test_add_counts_is_the_same_dense_and_scattered(codes: list[int], weight: in
     expected = np.arange(n_cells) + [weight * int((inside == cell).sum()) for cell in range(n_cells)]
     add_counts(array, inside, weight)
     assert array[:, 0].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("weight", [1, -1])
+def test_add_counts_adds_each_rows_amount_to_all_its_cells(weight: int) -> None:
+    """Two rows of two cells, one shared: amounts 10 and 3 meet in it; with weight -1 they are taken back."""
+    array = np.zeros((2, 2), np.int64)
+    add_counts(array, np.array([[0, 1], [1, 3]]), weight, np.array([10, 3]))
+    assert array.tolist() == [[weight * 10, weight * 13], [0, weight * 3]]
+    add_counts(array, np.array([0, 2]), weight, np.array([1, 2]))
+    assert array.tolist() == [[weight * 11, weight * 13], [weight * 2, weight * 3]]
 
 
 def test_wide_layouts_do_not_wrap() -> None:

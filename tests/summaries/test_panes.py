@@ -229,7 +229,7 @@ def test_partitions_join_to_the_panes_of_one(times: list[int], max_panes: int, n
         book = PaneBook(LAYOUT, WIDTH_US, max_panes)
         book.observe_predictions(rows[at == partition])
         book.observe_outcomes(rows[at == partition])
-        series.append(PaneSeries(LAYOUT, book.width_us, tuple((start, pane.frozen()) for start, pane in book)))
+        series.append(PaneSeries(LAYOUT, book.width_us, tuple((start, pane.copy().freeze()) for start, pane in book)))
     joined = join_series(LAYOUT, data.draw(st.permutations(series)))
     assert joined.width_us == max(one.width_us for one in series)
     assert [start for start, _ in joined.panes] == np.unique(

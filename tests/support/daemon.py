@@ -107,12 +107,12 @@ class DaemonProcess:
             self._process = None
         self._close_log()
 
-    def stop(self) -> int:
-        """Send SIGTERM and wait; returns the exit status."""
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Send SIGTERM, or another signal, and wait; returns the exit status."""
         if self._process is None:
             raise AssertionError("the daemon is not running")
         process, self._process = self._process, None
-        process.terminate()
+        process.send_signal(number)
         try:
             return process.wait(STOP_SECONDS)
         finally:

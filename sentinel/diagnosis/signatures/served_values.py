@@ -15,6 +15,8 @@ SINCE_LAUNCH: Final = 2.0
 """A feature that has been replaced since launch was not there to be served, or is served wrongly."""
 WITHOUT_GAP: Final = 8.0
 """A feature that stopped arriving is a fault whether or not the model has suffered yet."""
+LEAST_SERVED: Final = 50
+"""Predictions before a share of missing values means anything without a gap: of two, one may be missing by chance."""
 UNKNOWN_VALUES: Final = 1.5
 """Values never seen offline: another unit, another source, another time."""
 
@@ -23,7 +25,8 @@ def weigh(evidence: Evidence) -> Iterator[Contribution]:
     """The worst feature whose served values have changed."""
     changed = [suspect for suspect in evidence.suspects if suspect.served_differently]
     if not evidence.stands:
-        changed = [suspect for suspect in changed if suspect.missing_rose]
+        enough = evidence.n_predictions >= LEAST_SERVED
+        changed = [suspect for suspect in changed if suspect.missing_rose and enough]
     if not changed:
         return
     worst = changed[0]

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import msgspec
 import numpy as np
@@ -28,11 +29,13 @@ from sentinel.events.batch import (
     Outcomes,
     Predictions,
     Reason,
+    join_predictions,
 )
 from sentinel.events.codecs.repair import PlainEvent, RejectedEventError, repair
 from sentinel.events.schema import INVALID, MISSING, UNSEEN, Column, EventSchema, Limits, category
 from sentinel.events.times import BAD_TIME, parse_times
 
+T = TypeVar("T")
 Role = Literal["prediction", "outcome"]
 SUB_BATCH = 500
 """Messages decoded before their columns are built: more no longer fit the cache and cost twice as much."""
@@ -71,7 +74,7 @@ class _Outcome(msgspec.Struct, gc=False):
     prediction_id: str
     outcome: float
     outcome_at: str | float
-    kind: str = "outcome"
+    kind: Literal["outcome"] = "outcome"
     final: bool | None = None
 
 
@@ -111,16 +114,21 @@ class JsonCodec:
         result = Decoded([], [], [])
         for start in range(0, len(messages.payloads), SUB_BATCH):
             self._decode_run(messages, range(start, min(start + SUB_BATCH, len(messages.payloads))), result)
+        result.predictions = join_predictions(result.predictions)
         return result
 
     def _decode_run(self, messages: Messages, rows: range, result: Decoded) -> None:
-        sizes_ok = [i for i in rows if self._size_is_right(messages, i, result)]
-        if messages.role == "outcome":
-            slow = self._outcomes(messages, sizes_ok, result)
-        else:
-            slow = self._predictions(messages, sizes_ok, result)
+        sizes_ok = self._right_sized(messages, rows, result)
+        read = self._outcomes if messages.role == "outcome" else self._predictions
+        slow = read(messages, sizes_ok, result)
         if slow:
             self._repair_all(messages, slow, result)
+
+    def _right_sized(self, messages: Messages, rows: range, result: Decoded) -> Sequence[int]:
+        sizes = [len(payload) if payload else 0 for payload in _pick(messages.payloads, rows)]
+        if min(sizes) > 0 and max(sizes) <= self._limits.max_event_bytes:
+            return rows
+        return [i for i in rows if self._size_is_right(messages, i, result)]
 
     def _size_is_right(self, messages: Messages, i: int, result: Decoded) -> bool:
         payload = messages.payloads[i]
@@ -134,7 +142,7 @@ class JsonCodec:
             return False
         return True
 
-    def _predictions(self, messages: Messages, rows: list[int], result: Decoded) -> list[int]:
+    def _predictions(self, messages: Messages, rows: Sequence[int], result: Decoded) -> list[int]:
         slow: list[int] = []
         for (model, version), members in self._route(messages, rows, slow).items():
             reader = self._readers[model, version]
@@ -146,7 +154,9 @@ class JsonCodec:
                     result.predictions.append(batch)
         return slow
 
-    def _route(self, messages: Messages, rows: list[int], slow: list[int]) -> Mapping[tuple[str, str], list[int]]:
+    def _route(
+        self, messages: Messages, rows: Sequence[int], slow: list[int]
+    ) -> Mapping[tuple[str, str], Sequence[int]]:
         if len(self._readers) == 1:
             return {next(iter(self._readers)): rows}
         routes: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -164,32 +174,22 @@ class JsonCodec:
         versions = self._versions.get(model, [])
         return versions[0] if len(versions) == 1 else ""
 
-    def _outcomes(self, messages: Messages, rows: list[int], result: Decoded) -> list[int]:
+    def _outcomes(self, messages: Messages, rows: Sequence[int], result: Decoded) -> list[int]:
         slow: list[int] = []
-        by_model: dict[str, tuple[list[_Outcome], list[int]]] = {}
-        decode, seeds = self._decode_outcome, self._seeds
-        for i in rows:
-            try:
-                event = decode(messages.payloads[i])  # type: ignore[arg-type]
-            except _UNFIT:
-                slow.append(i)
-                continue
-            if event.kind != "outcome" or event.model not in seeds or not event.prediction_id:
-                slow.append(i)
-                continue
-            events, members = by_model.setdefault(event.model, ([], []))
-            events.append(event)
-            members.append(i)
-        for model, (events, members) in by_model.items():
-            self._outcome_columns(messages, model, events, members, slow, result)
+        decoded, good = _decode_all(self._decode_outcome, messages.payloads, rows, slow)
+        for model, (events, members) in _by_model(decoded, good).items():
+            if model in self._seeds:
+                self._outcome_columns(messages, model, events, members, slow, result)
+            else:
+                slow.extend(members)
         return slow
 
     def _outcome_columns(
         self,
         messages: Messages,
         model: str,
-        events: list[_Outcome],
-        members: list[int],
+        events: Sequence[_Outcome],
+        members: Sequence[int],
         slow: list[int],
         result: Decoded,
     ) -> None:
@@ -198,13 +198,16 @@ class JsonCodec:
         times = parse_times([e.outcome_at for e in events])
         ids = [e.prediction_id for e in events]
         good = ((outcomes == 0.0) | (outcomes == 1.0)) & _time_is_right(times, members, messages, self._limits)
-        good &= np.fromiter(map(len, ids), np.int64, n) <= self._limits.max_id_chars
+        lengths = np.fromiter(map(len, ids), np.int64, n)
+        good &= (lengths > 0) & (lengths <= self._limits.max_id_chars)
         keys = event_keys.prediction_keys(ids, self._seeds[model], n)
-        slow.extend(members[int(row)] for row in np.flatnonzero(~good))
-        kept = np.flatnonzero(good)
-        if len(kept):
-            origin = _origin(messages, [members[int(row)] for row in kept])
-            result.outcomes.append(Outcomes(model, keys[kept], times[kept], outcomes[kept], origin))
+        if not good.all():
+            slow.extend(members[row] for row in np.flatnonzero(~good).tolist())
+            kept = np.flatnonzero(good)
+            members = [members[row] for row in kept.tolist()]
+            keys, times, outcomes = keys[kept], times[kept], outcomes[kept]
+        if members:
+            result.outcomes.append(Outcomes(model, keys, times, outcomes, _origin(messages, members)))
 
     def _repair_all(self, messages: Messages, rows: list[int], result: Decoded) -> None:
         plain: dict[tuple[str, str, str], tuple[list[PlainEvent], list[int]]] = {}
@@ -243,22 +246,21 @@ class _Reader:
         self.schema = schema
         self._limits = limits
         self._seed = event_keys.model_seed(schema.model)
-        self._decode: Callable[[Any], Any] | None
+        self._decode: Callable[[Any], Any] | None = None
         self._lookups = tuple({None: MISSING, **codes} for codes in schema.codes)
         inputs = _inputs_struct(schema)
         if inputs is None:
-            self._decode = None
             return
         self._empty = inputs()
         envelope = msgspec.defstruct(
             "Prediction",
             [
-                ("model", str),
+                ("model", Literal[schema.model]),
                 ("prediction_id", str),
                 ("predicted_at", str | float),
                 ("score", float),
-                ("version", str, schema.version),
-                ("kind", str, "prediction"),
+                ("version", Literal[schema.version], schema.version),
+                ("kind", Literal["prediction"], "prediction"),
                 ("features", inputs | None, None),
                 ("slices", inputs | None, None),
                 ("group", str | None, None),
@@ -268,29 +270,16 @@ class _Reader:
         self._decode = msgspec.json.Decoder(envelope).decode
 
     def decode_all(
-        self, payloads: Sequence[bytes | None], rows: list[int], slow: list[int]
-    ) -> tuple[list[Any], list[int]]:
+        self, payloads: Sequence[bytes | None], rows: Sequence[int], slow: list[int]
+    ) -> tuple[Sequence[Any], Sequence[int]]:
         """Decode rows; those that do not fit the Struct are appended to ``slow``."""
         if self._decode is None:
             slow.extend(rows)
             return [], []
-        decode, events, good = self._decode, [], []
-        model, version = self.schema.model, self.schema.version
-        for i in rows:
-            try:
-                event = decode(payloads[i])
-            except _UNFIT:
-                slow.append(i)
-                continue
-            if event.model != model or event.version != version or event.kind != "prediction":
-                slow.append(i)
-                continue
-            events.append(event)
-            good.append(i)
-        return events, good
+        return _decode_all(self._decode, payloads, rows, slow)
 
     def columns(
-        self, events: list[Any], members: list[int], messages: Messages
+        self, events: Sequence[Any], members: Sequence[int], messages: Messages
     ) -> tuple[Predictions | None, list[int]]:
         """Turn decoded Structs into columns; returns the rows that break a rule, for the slow path to name it."""
         n = len(events)
@@ -305,7 +294,7 @@ class _Reader:
             kept = np.flatnonzero(good)
             if not len(kept):
                 return None, refused
-            events, members = [events[row] for row in kept], [members[row] for row in kept]
+            events, members = [events[row] for row in kept.tolist()], [members[row] for row in kept.tolist()]
             ids, scores, times, n = [e.prediction_id for e in events], scores[kept], times[kept], len(kept)
         numeric, categorical = self._inputs(events)
         batch = Predictions(
@@ -320,7 +309,7 @@ class _Reader:
         )
         return batch, refused
 
-    def _inputs(self, events: list[Any]) -> tuple[F64, I32]:
+    def _inputs(self, events: Sequence[Any]) -> tuple[F64, I32]:
         schema, n, empty = self.schema, len(events), self._empty
         astuple = msgspec.structs.astuple
         columns = list(zip(*[astuple(e.features or empty) for e in events], strict=True))
@@ -359,6 +348,35 @@ class _Reader:
             origin=_origin(messages, members),
             invalid=invalid if invalid.any() else None,
         )
+
+
+def _decode_all(
+    decode: Callable[[Any], Any], payloads: Sequence[bytes | None], rows: Sequence[int], slow: list[int]
+) -> tuple[Sequence[Any], Sequence[int]]:
+    """Decode rows, and tell which are decoded; those that do not fit the Struct are appended to ``slow``."""
+    with suppress(*_UNFIT):  # else one at least does not fit: which, is found one by one
+        return list(map(decode, _pick(payloads, rows))), rows
+    events, good = [], []
+    for i in rows:
+        try:
+            events.append(decode(payloads[i]))
+            good.append(i)
+        except _UNFIT:
+            slow.append(i)
+    return events, good
+
+
+def _by_model(
+    events: Sequence[_Outcome], rows: Sequence[int]
+) -> Mapping[str, tuple[Sequence[_Outcome], Sequence[int]]]:
+    models = [event.model for event in events]
+    if len(set(models)) == 1:
+        return {models[0]: (events, rows)}
+    groups: dict[str, tuple[list[_Outcome], list[int]]] = defaultdict(lambda: ([], []))
+    for model, event, i in zip(models, events, rows, strict=True):
+        groups[model][0].append(event)
+        groups[model][1].append(i)
+    return groups
 
 
 def _inputs_struct(schema: EventSchema) -> Any:
@@ -440,17 +458,26 @@ def _encode_one(value: object, lookup: Mapping[Any, int]) -> int:
     return INVALID if name is None else lookup.get(name, UNSEEN)
 
 
-def _time_is_right(times: I64, members: list[int], messages: Messages, limits: Limits) -> Bool:
-    received = np.fromiter([messages.received_at[i] for i in members], np.int64, len(members))
+def _time_is_right(times: I64, members: Sequence[int], messages: Messages, limits: Limits) -> Bool:
+    received = np.array(_pick(messages.received_at, members), np.int64)
     known = times != BAD_TIME
     good: Bool = known & (times >= limits.earliest_us) & (times - np.where(known, received, 0) <= limits.max_future_us)
     return good
 
 
 def _origin(messages: Messages, members: Sequence[int]) -> Origin:
-    offsets = np.fromiter([messages.offsets[i] for i in members], np.int64, len(members))
-    payloads = [messages.payloads[i] or b"" for i in members]
+    offsets = np.array(_pick(messages.offsets, members), np.int64)
+    payloads = [payload or b"" for payload in _pick(messages.payloads, members)]
     return Origin(messages.topic, messages.partition, offsets, payloads)
+
+
+def _pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
+    """Take ascending rows: a slice where none is left out between them, as a rule."""
+    if not rows:
+        return []
+    if len(rows) == rows[-1] - rows[0] + 1:
+        return column[rows[0] : rows[-1] + 1]
+    return [column[i] for i in rows]
 
 
 def _dead(messages: Messages, i: int, reason: Reason, detail: str, limits: Limits) -> DeadLetter:

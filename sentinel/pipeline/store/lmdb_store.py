@@ -68,7 +68,8 @@ class LmdbJoinStore:
         directory : Path
             Made if it is missing. It belongs to one store of one process.
         row_bytes : int, 1 to 4096
-            A store that was made with narrower rows is widened: old rows read with zeros at their end.
+            A store that was made with narrower rows is widened: old rows read with zeros at their end. One with
+            wider rows stays as it is: ask for :attr:`row_bytes`.
         max_bytes : int
             The file never grows beyond. Address space, not memory or disk, is taken up front.
         fsync : bool
@@ -80,7 +81,7 @@ class LmdbJoinStore:
         Raises
         ------
         StoreError
-            If another owner has it open, if its rows are wider than asked for, or if the disk refuses.
+            If another owner has it open, or if the disk refuses.
         CorruptArtifactError
             If the file is not what was written.
         """
@@ -88,11 +89,6 @@ class LmdbJoinStore:
         file = LmdbFile(directory, max_bytes, fsync)
         try:
             stored = file.read_format() or StoreFormat(0, rows_per_segment(row_bytes))
-            if stored.row_bytes > row_bytes:
-                raise StoreError(
-                    f"{directory}: the store holds rows of {stored.row_bytes} bytes and cannot take "
-                    f"row_bytes={row_bytes}; ask for at least {stored.row_bytes}, or remove the directory"
-                )
             if stored.row_bytes < row_bytes:
                 stored = StoreFormat(row_bytes, stored.segment_rows)
                 file.write_format(stored)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -15,9 +15,9 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
     return {"buckets": ArraySpec((layout.n_buckets, layout.n_score_bins, 2))}
 
 
-def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     cells = rows["bucket"].astype(np.int64) * layout.n_score_bins + rows["score_bin"]
-    add_counts(arrays["buckets"], cells * 2 + rows["outcome"].astype(np.int64), sign)
+    yield Cells("buckets", cells * 2 + rows["outcome"].astype(np.int64))
 
 
 KIND = SummaryKind("buckets", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)

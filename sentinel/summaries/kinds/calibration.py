@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from sentinel.summaries import fixed_point
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind
+from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -16,8 +16,8 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
     return {"score_sums": ArraySpec((layout.n_score_bins,))}
 
 
-def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
-    np.add.at(arrays["score_sums"], rows["score_bin"], sign * fixed_point.encode(rows["score"]))
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
+    yield Cells("score_sums", rows["score_bin"].astype(np.int64), fixed_point.encode(rows["score"]))
 
 
 KIND = SummaryKind("calibration", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)

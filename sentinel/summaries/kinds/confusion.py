@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -16,12 +16,12 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
     return {"confusion": ArraySpec((1 + layout.n_slices, 2, 2))}
 
 
-def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     decision = (rows["score"] >= layout.threshold).astype(np.int64)
     cell = decision * 2 + rows["outcome"].astype(np.int64)
-    add_counts(arrays["confusion"], cell, sign)
+    yield Cells("confusion", cell)
     slots = 1 + rows["slices"].astype(np.int64)
-    add_counts(arrays["confusion"], slots * 4 + cell[:, None], sign)
+    yield Cells("confusion", slots * 4 + cell[:, None])
 
 
 KIND = SummaryKind("confusion", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import I64
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -32,9 +32,9 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
     return {"delays": ArraySpec((len(DELAY_EDGES_SECONDS) + 1, 2))}
 
 
-def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     bins = delay_bins(rows["outcome_at"] - rows["predicted_at"])
-    add_counts(arrays["delays"], bins * 2 + rows["outcome"].astype(np.int64), sign)
+    yield Cells("delays", bins * 2 + rows["outcome"].astype(np.int64))
 
 
 KIND = SummaryKind(

@@ -6,11 +6,11 @@ of choosing and judging on the same rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import Arrays, ArraySpec, Cells, SummaryKind, add_counts
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -28,11 +28,12 @@ def _on_predictions(layout: Layout, arrays: Arrays, rows: Rows) -> None:
     add_counts(arrays["features"], rows["features"] + layout.feature_offsets[:-1])
 
 
-def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
-    bins = rows["features"] + layout.feature_offsets[:-1]
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     fold = (rows["bucket"] % N_FOLDS).astype(np.int64)
-    cells = fold[:, None] * layout.n_feature_bins + bins
-    add_counts(arrays["feature_outcomes"], cells * 2 + rows["outcome"].astype(np.int64)[:, None], sign)
+    cells = rows["features"] + layout.feature_offsets[:-1]
+    cells *= 2
+    cells += (fold * layout.n_feature_bins * 2 + rows["outcome"].astype(np.int64))[:, None]
+    yield Cells("feature_outcomes", cells)
 
 
 KIND = SummaryKind("features", frozenset({"binary"}), _arrays, _on_predictions, _on_outcomes)

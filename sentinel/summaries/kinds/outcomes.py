@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -18,12 +18,12 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
     }
 
 
-def _on_outcomes(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     outcome = rows["outcome"].astype(np.int64)
-    add_counts(arrays["outcomes"], rows["score_bin"].astype(np.int64) * 2 + outcome, sign)
+    yield Cells("outcomes", rows["score_bin"].astype(np.int64) * 2 + outcome)
     coarse = layout.coarse_bin[rows["score_bin"]]
     cells = rows["slices"].astype(np.int64) * layout.n_slice_score_bins + coarse[:, None]
-    add_counts(arrays["slice_outcomes"], cells * 2 + outcome[:, None], sign)
+    yield Cells("slice_outcomes", cells * 2 + outcome[:, None])
 
 
 KIND = SummaryKind("outcomes", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)
