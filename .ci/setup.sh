@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Install what the tests need besides Python packages: Prometheus, Alertmanager, Java, Maven and Kafka's jars.
+# Install what the tests need besides Python packages: Prometheus, Alertmanager, Java, Maven, Kafka's jars and Helm.
 # Safe to run again: only what is missing is installed. Starts no service. Needs root only if something is missing.
 set -euo pipefail
 
+readonly HELM_VERSION=v3.22.0
 readonly POLICY=/usr/sbin/policy-rc.d
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -28,6 +29,15 @@ install_packages() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
 }
 
+# The real Helm engine, built by Go where Go is there; the chart's rendering tests say so when they skip without it.
+install_helm() {
+    if command -v helm >/dev/null || [[ -x ${repository}/.cache/bin/helm ]] || ! command -v go >/dev/null; then
+        return
+    fi
+    echo "setup: building Helm ${HELM_VERSION} (a few minutes, once)"
+    GOBIN=${repository}/.cache/bin go install "helm.sh/helm/v3/cmd/helm@${HELM_VERSION}"
+}
+
 warm_kafka_jars() {
     local python=${repository}/.venv/bin/python
     [[ -x ${python} ]] || python=python3
@@ -39,4 +49,5 @@ if [[ ${#packages[@]} -gt 0 ]]; then
     install_packages "${packages[@]}"
 fi
 warm_kafka_jars
+install_helm
 echo "setup: servers for the tests are ready"
