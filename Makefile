@@ -21,7 +21,7 @@ DEMO_READY := $(if $(wildcard $(VENV)/.ready-dev),$(VENV)/.ready-dev,$(VENV)/.re
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: help demo test check bench lock clean
+.PHONY: help demo test check bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,13 @@ bench: $(VENV)/.ready-dev ## measure what the documents claim (QUICK=1: minutes,
 		printf '\n== %s\n' "$$name"; \
 		$(BIN)/python -m "benchmarks.$$name" $(if $(QUICK),--quick); \
 	done
+
+docs: $(VENV)/.ready-dev ## write again what is generated from code: schemas, metrics, alert rules, dashboards
+	$(BIN)/sentinel schema config > docs/reference/config.schema.json
+	$(BIN)/sentinel schema report > docs/reference/report.schema.json
+	$(BIN)/python -m sentinel.exposition.reference > docs/reference/metrics.md
+	$(BIN)/sentinel rules > deploy/prometheus/alerts.yaml
+	$(BIN)/sentinel dashboards --output dashboards
 
 lock: $(VENV)/.ready-dev ## pin requirements/ to what pyproject.toml asks for (UPGRADE=1: to the newest)
 	$(COMPILE) --extra simulation --group build --group test --group check -o requirements/dev.txt
