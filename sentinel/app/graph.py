@@ -31,6 +31,8 @@ from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 log = get_logger(__name__)
 
 SOURCE_CLOSE_SECONDS = 5.0
+EXPIRY_HOLD_SECONDS = 60.0
+"""Longer than reading one topic may run ahead of the other while nothing is wrong."""
 N_DELAY_BINS = len(DELAY_EDGES_SECONDS) + 1
 
 
@@ -88,6 +90,7 @@ class Graph:
             plans(models),
             clock,
             checkpoint_seconds=float(config.state.checkpoint_interval),
+            expiry_hold_seconds=EXPIRY_HOLD_SECONDS,
             on_dead_letters=self._refuse,
         )
 

@@ -11,6 +11,7 @@ from sentinel.errors import StoreError
 from sentinel.events.batch import DeadLetter, EventBatch
 from sentinel.ingest.protocol import Source
 from sentinel.logs import get_logger
+from sentinel.pipeline.hold import ExpiryHold
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, StoreStatistics
@@ -58,6 +59,9 @@ class Loop:
     clock : Clock
     checkpoint_seconds : float
         Time between checkpoints: what a crash has to read again.
+    expiry_hold_seconds : float
+        How long, as time passes here, a prediction is still kept when event time says that it may go: for outcomes
+        that are being read from another topic at this moment. None is needed where both come in step, as from files.
     on_dead_letters : callable
         Takes what was refused; must not raise.
     on_checkpoint : callable, optional
@@ -72,6 +76,7 @@ class Loop:
         clock: Clock,
         *,
         checkpoint_seconds: float = 5.0,
+        expiry_hold_seconds: float = 0.0,
         on_dead_letters: Callable[[Iterable[DeadLetter]], None] = lambda _: None,
         on_checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
@@ -80,6 +85,7 @@ class Loop:
         self._plans = plans
         self._clock = clock
         self._checkpoint_seconds = checkpoint_seconds
+        self._expiry_hold_seconds = expiry_hold_seconds
         self._on_dead_letters = on_dead_letters
         self._on_checkpoint = on_checkpoint
         self._stores: dict[int, JoinStore] = {}
@@ -187,7 +193,7 @@ class Loop:
         self._note_failure(number, error)
         store = self._stores[number]
         store.rollback()
-        self._partitions[number] = partition = PartitionPipeline(number, store, self._plans)
+        self._partitions[number] = partition = self._pipeline(number, store)
         self._dirty.discard(number)
         self._source.pause([number])
         self._source.start_at(number, partition.positions)
@@ -242,11 +248,15 @@ class Loop:
         if number in self._partitions:
             self._release([number])
         store = self._open_store(number)
-        partition = PartitionPipeline(number, store, self._plans)
+        partition = self._pipeline(number, store)
         self._stores[number], self._partitions[number] = store, partition
         self._show(number, partition.publish())
         self._source.start_at(number, partition.positions)
         log.info("partition_opened", partition=number, rows=len(store), positions=str(partition.positions))
+
+    def _pipeline(self, number: int, store: JoinStore) -> PartitionPipeline:
+        hold = ExpiryHold(self._expiry_hold_seconds, self._clock.monotonic)
+        return PartitionPipeline(number, store, self._plans, hold)
 
     def _release(self, numbers: Iterable[int]) -> None:
         for number in list(numbers):

@@ -13,7 +13,7 @@ the same counts however it is cut into batches and however the two topics interl
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
@@ -33,6 +33,7 @@ from sentinel.events.batch import (
 )
 from sentinel.pipeline import tally as results
 from sentinel.pipeline.ahead import N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
+from sentinel.pipeline.hold import NEVER
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
 from sentinel.pipeline.stored_rows import rounds, rows_of
@@ -42,7 +43,7 @@ from sentinel.summaries.panes import PaneBook, PaneSeries
 from sentinel.summaries.rows import LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
 
 EXPIRY_BATCH = 50_000
-_NEVER = int(np.iinfo(np.int64).min)
+
 _FOREVER = 1 << 62
 
 STATE_META, STATE_TALLY = "meta", "tally"
@@ -68,12 +69,21 @@ class PartitionPipeline:
         Restored from, and committed to; closed by the caller.
     plans : sequence of ModelPlan
         One for each (model, version).
+    expire_until : callable
+        From the watermark to the moment before which rows may expire; the watermark itself by default.
     """
 
-    def __init__(self, partition: int, store: JoinStore, plans: Sequence[ModelPlan]) -> None:
+    def __init__(
+        self,
+        partition: int,
+        store: JoinStore,
+        plans: Sequence[ModelPlan],
+        expire_until: Callable[[int], int] = lambda watermark: watermark,
+    ) -> None:
+        self._expire_until = expire_until
         self.partition = partition
         self.tally = Tally()
-        self.watermark = _NEVER
+        self.watermark = NEVER
         self.positions: dict[str, int] = {}
         self._store = store
         self._plans = {plan.key: plan for plan in plans}
@@ -264,10 +274,11 @@ class PartitionPipeline:
         self.tally.note(plan.key, results.JOINED, int(fresh.sum()))
 
     def _expire(self) -> None:
-        if self.watermark == _NEVER:
+        until = NEVER if self.watermark == NEVER else self._expire_until(self.watermark)
+        if until == NEVER:
             return
         while True:
-            gone = self._store.expire(self.watermark, EXPIRY_BATCH)
+            gone = self._store.expire(until, EXPIRY_BATCH)
             if len(gone):
                 self._settle(gone)
             if len(gone) < EXPIRY_BATCH:
