@@ -76,7 +76,6 @@ class Daemon:
         self._clock = clock
         self._stops = Stops()
         self._reloading = threading.Lock()
-        self._done = threading.Event()
         self._graph: Graph | None = None
         self._reload = ReloadStatus(succeeded=True, at_us=clock.now_us())
         self.address: tuple[str, int] = ("", 0)
@@ -125,13 +124,8 @@ class Daemon:
         """Stop everything within :data:`STOP_SECONDS`; a second call does nothing."""
         stopped = self._stops.run()
         graph = self._graph
-        self._done.set()
         log.info("stopped", clean=stopped)
         return stopped and (graph is None or graph.failure is None)
-
-    def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Wait until :meth:`stop` has run."""
-        return self._done.wait(timeout_seconds)
 
     def reload(self) -> None:
         """Read the configuration again, build the new graph, then swap.
