@@ -1,6 +1,8 @@
 """What counting costs an event: predictions and outcomes through one partition, join store included.
 
-Run with `python -m benchmarks.pipeline_cost [--quick] [--profile]`. Ten features, five slice columns of twenty values.
+Run with `python -m benchmarks.pipeline_cost [--quick] [--profile]`. Ten features in five pairs, five
+slice columns of twenty values beside the built-in ones;
+each prediction is looked up among a million training rows and as many entities.
 """
 
 from __future__ import annotations
@@ -21,11 +23,16 @@ from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.store.protocol import JoinStore
-from sentinel.summaries.layout import FeatureBins, Layout, SliceColumn
+from sentinel.summaries.bloom import BloomFilter
+from sentinel.summaries.layout import OF_SCORE, FeatureBins, FeaturePair, Layout, SliceColumn
 from sentinel.summaries.rows import row_dtype
+from sentinel.summaries.trained import TrainedOn
 
 N_FEATURES, N_SLICES, N_VALUES, N_BINS = 10, 5, 20, 20
 N_SCORE_BINS = 200
+N_PAIRS = 5
+QUARTERS = ((4, 9), (9, 14), (14, 19), (19, 24))
+N_TRAINED = 1_000_000
 HOUR_US = 3_600_000_000
 START_US = 1_795_694_400_000_000
 BATCHES_PER_CHECKPOINT = 10
@@ -46,10 +53,15 @@ def layout() -> Layout:
             *((name, "categorical", values) for name in names),
         ),
         features=tuple(FeatureBins(name=f"n{i}", kind="numeric", edges=feature_edges) for i in range(N_FEATURES)),
-        slices=tuple(SliceColumn(name=name, columns=(name,), values=values) for name in names),
+        slices=(
+            *(SliceColumn(name=name, columns=(name,), values=values) for name in names),
+            SliceColumn(name="@predicted_class", columns=(OF_SCORE,), values=("negative", "positive"), edges=(0.5,)),
+            SliceColumn(name="@score_band", columns=(OF_SCORE,), values=tuple("12345"), edges=(0.2, 0.4, 0.6, 0.8)),
+        ),
         score_edges=edges,
         slice_score_edges=edges[9::10],
         threshold=0.5,
+        pairs=tuple(FeaturePair(features=(i, (i + 1) % N_FEATURES), groups=(QUARTERS,) * 2) for i in range(N_PAIRS)),
     )
 
 
@@ -81,6 +93,14 @@ def batches(
     return predicted, happened
 
 
+def trained_on(rng: np.random.Generator) -> TrainedOn:
+    """Filters of training rows that hold none of the rows and two thirds of the entities."""
+    rows, entities = BloomFilter.sized_for(N_TRAINED, 1), BloomFilter.sized_for(N_TRAINED, 2)
+    rows.add(rng.integers(0, 2**64 - 1, N_TRAINED, np.uint64))
+    entities.add(rng.integers(0, 1_000_000, N_TRAINED).astype(np.uint64))
+    return TrainedOn(rows, entities)
+
+
 def cost_us(pipeline: PartitionPipeline, events: Sequence[EventBatch]) -> tuple[float, float]:
     """CPU microseconds an event of counting, and of checkpoints."""
     counting = saving = 0.0
@@ -104,7 +124,7 @@ def main() -> None:
     options = parser.parse_args()
     n = 100_000 if options.quick else 500_000
     made = layout()
-    plan = ModelPlan(made, 24 * 14 * HOUR_US)
+    plan = ModelPlan(made, 24 * 14 * HOUR_US, trained_on=trained_on(np.random.default_rng(2)))
     width = row_dtype(made).itemsize
     warm_up = PartitionPipeline(0, MemoryJoinStore(width), [plan])
     for events in batches(made, np.random.default_rng(0), 2_000, 2_000):

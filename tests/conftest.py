@@ -15,12 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from tests.support.kafka_broker import KafkaBroker
     from tests.support.prometheus import PrometheusStack
+
+settings.register_profile("shared", deadline=None)  # two workers on a shared machine: time says nothing of the code
+settings.load_profile("shared")
 
 # The run's folder, made by the process that the user started and handed to the workers that it starts.
 _RUN_FOLDER = "SENTINEL_TEST_RUN_FOLDER"

@@ -13,7 +13,7 @@ import numpy as np
 from sentinel.app.judge import Judge
 from sentinel.app.memory import JudgeMemory
 from sentinel.app.models import Key, WatchedModel, plans, row_bytes
-from sentinel.app.owner import make_directory
+from sentinel.app.owner import make_directory, partition_directory
 from sentinel.app.stops import Stops
 from sentinel.clock import Clock
 from sentinel.config.settings import Config
@@ -80,7 +80,7 @@ class Graph:
         self.dead_letters = DeadLetterFile(
             state / "dead-letters.jsonl", int(config.limits.dead_letter_file_bytes), clock
         )
-        self._store_root = state / "partitions"
+        self._state = state
         self._row_bytes = row_bytes(models)
         self._memory = JudgeMemory(state / "judges")
         self.judges: dict[Key, Judge] = {}
@@ -206,7 +206,7 @@ class Graph:
 
     def _open_store(self, partition: int) -> JoinStore:
         state = self.config.state
-        directory = self._store_root / f"{partition:05d}"
+        directory = partition_directory(self._state, partition)
         make_directory(directory)
         return LmdbJoinStore.open(directory, self._row_bytes, int(state.max_bytes), fsync=state.fsync)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from typing import Protocol
 
 import msgspec
 
@@ -21,12 +22,14 @@ from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
 from sentinel.pipeline import tally as results
 from sentinel.pipeline.loop import PartitionView
+from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.tally import Tally, add_up, of_model
 from sentinel.summaries.panes import PaneSeries, join_series
 
 TIMELINE_POINTS = 720
 """Points kept per model; when full, every second one is dropped, so the timeline always reaches back to the launch."""
 HEADLINE = "auc"
+_END_OF_TIME = 1 << 62
 
 
 class JudgeState(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,11 +58,22 @@ class Judge:
         """
         seen = list(views)
         baseline, key = self.model.baseline, self.model.key
-        live = join_series(baseline.layout, [view.series[key] for view in seen if key in view.series])
+        live = _since_reference(
+            baseline, join_series(baseline.layout, [v.series[key] for v in seen if key in v.series])
+        )
         tally = add_up(view.tally for view in seen)
         watermark = max((view.watermark for view in seen if view.watermark is not None), default=None)
         counts = model_counts(live, tally, key)
-        evaluation = evaluate(baseline, live, self.model.settings.alerts)
+        plan = self.model.plan
+        evaluation = evaluate(
+            baseline,
+            live,
+            self.model.settings.alerts,
+            outcomes_through(seen, plan),
+            absence=plan.absence,
+            settled_us=plan.keep_us if plan.absence == "negative" else 0,
+            declared=self.model.settings.features,
+        )
         verdict = diagnose(evaluation, baseline, counts, self.model.settings.alerts)
         if watermark is not None:
             self._book = self._book.advance(evaluation, verdict, counts, rfc3339(watermark))
@@ -77,6 +91,13 @@ class Judge:
             findings=evaluation.findings,
             features=evaluation.features,
             launch=evaluation.launch,
+            change=evaluation.change,
+            shift=evaluation.shift,
+            score_drift=evaluation.score_drift,
+            counterfactuals=evaluation.counterfactuals,
+            overlaps=evaluation.overlaps,
+            maturity=evaluation.maturity,
+            residuals=evaluation.residuals,
             alerts=self._book.alerts,
             timeline=tuple(self._timeline),
         )
@@ -126,6 +147,61 @@ class Judge:
             del self._timeline[1::2]
 
 
+def _since_reference(baseline: Baseline, live: PaneSeries) -> PaneSeries:
+    """Without the panes that a promoted baseline was made of, and those before: they are no test of it."""
+    promoted = baseline.meta.provenance
+    return live if promoted is None else live.between(promoted.until_us, _END_OF_TIME)
+
+
+class Progress(Protocol):
+    """How far a partition has come; None, or no moment after 1970, before its first event."""
+
+    @property
+    def expired_until(self) -> int | None:
+        """As of :class:`~sentinel.pipeline.loop.PartitionView`."""
+        ...
+
+    @property
+    def joined_until(self) -> int | None:
+        """Likewise."""
+        ...
+
+
+def outcomes_through(views: Iterable[Progress], plan: ModelPlan) -> int:
+    """Event time until which outcomes have been read: what the age of a prediction is measured by.
+
+    That is where expiry stands, which waits for outcomes that are still unread; or the latest outcome that counted,
+    since predictions may have ended. Where silence means a negative it is expiry alone, which makes the negatives. The
+    partition that is furthest tells, so that the number of partitions does not show.
+
+    Parameters
+    ----------
+    views : iterable of PartitionView, or of what a checkpoint says
+    plan : ModelPlan
+
+    Returns
+    -------
+    int, microseconds since the epoch, UTC
+        0 before the first event.
+    """
+    ends = [end for view in views for end in (view.expired_until, plan.absence == "missing" and view.joined_until)]
+    return max((end for end in ends if end and end > 0), default=0)
+
+
+def settled_until(through_us: int, plan: ModelPlan) -> int:
+    """Prediction time before which outcomes are as complete as they get: where silence is a negative, those are made.
+
+    Parameters
+    ----------
+    through_us : int, microseconds since the epoch, UTC
+        As :func:`outcomes_through` says.
+    plan : ModelPlan
+    """
+    if plan.absence == "negative":
+        return through_us - plan.keep_us
+    return through_us - (plan.layout.maturity_us or plan.horizon_us)
+
+
 def model_counts(live: PaneSeries, tally: Tally, key: Key) -> dict[str, int]:
     """The report's ``counts``: what was read, joined, refused, and what became of the rest."""
     named = of_model(tally.models, key)
@@ -143,6 +219,11 @@ def model_counts(live: PaneSeries, tally: Tally, key: Key) -> dict[str, int]:
         "late_outcomes": named.get("outcome_late", 0),
         "expired_predictions": named.get("prediction_expired", 0),
         "waiting_outcomes": tally.n_waiting,
+        "backfills": named.get("backfill_joined", 0),
+        "duplicate_backfills": named.get("backfill_duplicate", 0),
+        "orphaned_backfills": tally.events["backfill", results.ORPHANED],
+        "waiting_backfills": tally.n_backfills_waiting,
+        "unused_feature_times": sum(int(pane["unused_times"].sum()) for _, pane in live.panes),
         "dead_letters": sum(tally.dead_letters.values()),
     }
 

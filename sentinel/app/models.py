@@ -12,8 +12,11 @@ from sentinel.config.model import Model
 from sentinel.config.settings import Config
 from sentinel.errors import BaselineError
 from sentinel.events.schema import Limits
+from sentinel.pipeline.ahead import GRADED_HEADER
 from sentinel.pipeline.plan import ModelPlan
+from sentinel.pipeline.store.protocol import MAX_ROW_BYTES
 from sentinel.summaries.rows import row_dtype
+from sentinel.summaries.trained import TrainedOn
 
 Key = tuple[str, str]
 
@@ -56,6 +59,7 @@ def watch(settings: Model, baseline: Baseline) -> WatchedModel:
         absence=settings.outcome.absence,
         pane_width_us=round(float(settings.panes.width) * MICROSECONDS_PER_SECOND),
         max_panes=settings.panes.max_panes,
+        trained_on=TrainedOn(baseline.train_rows, baseline.train_entities),
     )
     return WatchedModel(settings, baseline, plan)
 
@@ -80,8 +84,21 @@ def load_models(config: Config) -> dict[Key, WatchedModel]:
 
 
 def row_bytes(models: Mapping[Key, WatchedModel]) -> int:
-    """Width of the join store's rows: the widest layout, rounded up so that a new feature seldom widens the store."""
-    widest = max(row_dtype(m.plan.layout).itemsize for m in models.values())
+    """Width of the join store's rows: the widest layout, rounded up so that a new feature seldom widens the store.
+
+    Raises
+    ------
+    BaselineError
+        If a model has more features than a row holds.
+    """
+    widest, key = max((row_dtype(m.plan.layout).itemsize, key) for key, m in models.items())
+    if widest > MAX_ROW_BYTES:
+        raise BaselineError(
+            f"model {key[0]} {key[1]} has {len(models[key].plan.layout.features)} features: a waiting prediction takes "
+            f"{widest} bytes, and the join store holds {MAX_ROW_BYTES}: build its baseline from fewer columns"
+        )
+    if any(m.plan.layout.n_ranked for m in models.values()):
+        widest = max(widest, GRADED_HEADER.itemsize)
     return -(-widest // 32) * 32
 
 

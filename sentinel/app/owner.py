@@ -10,6 +10,17 @@ from pathlib import Path
 from sentinel.errors import StoreError
 
 _LOCK_FILE = "daemon.lock"
+_PARTITIONS = "partitions"
+
+
+def partition_directory(state: Path, partition: int) -> Path:
+    """Where the store of one input partition lies in the state directory."""
+    return state / _PARTITIONS / f"{partition:05d}"
+
+
+def partition_directories(state: Path) -> list[Path]:
+    """The stores that there are, by partition."""
+    return sorted(path for path in (state / _PARTITIONS).glob("[0-9]*") if path.is_dir())
 
 
 def make_directory(directory: Path) -> None:

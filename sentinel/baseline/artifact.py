@@ -12,10 +12,11 @@ from typing import Any, Literal
 
 import msgspec
 
-from sentinel.baseline.bloom import BloomFilter
+from sentinel.baseline.evidence import RepairedEstimate, StaticEvidence
 from sentinel.errors import BaselineError, CorruptArtifactError
 from sentinel.summaries import wire
 from sentinel.summaries.algebra import Summary, array_specs
+from sentinel.summaries.bloom import BloomFilter
 from sentinel.summaries.layout import Layout
 
 KIND = "baseline"
@@ -44,6 +45,21 @@ class OfflineEstimate(msgspec.Struct, frozen=True, kw_only=True):
     variance: float | None
     n: int
     reason: str | None = None
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a promoted baseline comes from: live panes that someone accepted as the new reference.
+
+    ``since_us`` and ``until_us`` bound the panes in microseconds since the epoch; live traffic is held against the new
+    reference from ``until_us`` on.
+    """
+
+    parent: str
+    since_us: int
+    until_us: int
+    n_panes: int
+    n_outcomes: int
+    note: str
 
 
 class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +93,11 @@ class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
         Columns that are no features.
     checks : tuple of Check
         The worst first.
+    provenance : Provenance or None
+        None where it was built from files.
+    static : StaticEvidence
+    repairs : tuple of RepairedEstimate
+        The offline AUC without time overlap, without copies of training rows, and with features at serving defaults.
     """
 
     model: str
@@ -100,6 +121,9 @@ class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
     estimates: tuple[OfflineEstimate, ...]
     ignored: dict[str, str]
     checks: tuple[Check, ...]
+    provenance: Provenance | None = None
+    static: StaticEvidence = StaticEvidence()
+    repairs: tuple[RepairedEstimate, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +13,34 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel import __version__
+from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Baseline, BaselineMeta
-from sentinel.baseline.bloom import BloomFilter
 from sentinel.baseline.checks import Facts, check
 from sentinel.baseline.estimates import offline_estimates
+from sentinel.baseline.evidence import RepairedEstimate
 from sentinel.baseline.manifest import read_manifest
 from sentinel.baseline.plan import plan_layout
-from sentinel.baseline.profile import DELAY, Profile, profile_table, role_names
+from sentinel.baseline.profile import DELAY, Profile, profile_table
 from sentinel.baseline.reading import BATCH_ROWS, TableFile, open_table
+from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
 from sentinel.baseline.sampling import RepeatedKeys
-from sentinel.baseline.slicing import crossed_columns
+from sentinel.baseline.static import StaticTally, static_evidence
+from sentinel.baseline.times import rfc3339
+from sentinel.baseline.training import Training, read_training
 from sentinel.config.model import Columns, Model
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, DeadLetter
 from sentinel.events.codecs.arrow import ArrowCodec, Labelled
-from sentinel.events.codecs.arrow_columns import as_times, column_of
-from sentinel.events.schema import EventSchema
-from sentinel.events.times import BAD_TIME
+from sentinel.events.codecs.arrow_columns import class_columns
+from sentinel.events.schema import EventSchema, Task
 from sentinel.summaries.algebra import Summary
-from sentinel.summaries.fingerprints import fingerprint_columns, mix, row_fingerprints
+from sentinel.summaries.checks import check_predictions
+from sentinel.summaries.fingerprints import mix, row_fingerprints
 from sentinel.summaries.layout import Layout
-from sentinel.summaries.rows import LABELLED, bin_predictions
+from sentinel.summaries.outcome import with_outcomes
+from sentinel.summaries.rows import Rows, bin_predictions
+from sentinel.summaries.trained import SEEN_ENTITY, SEEN_ROW, n_marked
+from sentinel.summaries.view import outcome_bits
 
 Progress = Callable[[int, int, str], None]
 
@@ -43,7 +49,6 @@ DEFAULT_HORIZON_SECONDS = 30 * SECONDS_PER_DAY
 """How long to wait for outcomes where the file does not tell when they were known."""
 _HORIZON_PER_DELAY = 2.0
 _SAMPLED_IDS = 1 << 15
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def build_baseline(
@@ -53,6 +58,7 @@ def build_baseline(
     manifest: Path | None = None,
     *,
     now_us: int,
+    rescore: Rescore | None = None,
     progress: Progress | None = None,
     batch_rows: int = BATCH_ROWS,
 ) -> Baseline:
@@ -69,6 +75,10 @@ def build_baseline(
     manifest : Path, optional
     now_us : int, microseconds since the epoch
         Goes into the artifact as its moment of creation.
+    rescore : callable, optional
+        The model. With it, the rows are scored again with each feature of the manifest's ``serving_defaults``, or with
+        a ``serving_default`` in the configuration, at that value: what the offline estimate would have been, had the
+        feature been served as it is live. Where both name a feature, the manifest wins.
     progress : callable, optional
         Told (rows done, rows in all, name of the phase).
     batch_rows : int
@@ -89,35 +99,27 @@ def build_baseline(
     text = (columns.prediction_id, columns.group)
     file = open_table(validation, batch_rows=batch_rows, text=text)
     train_file = open_table(train, batch_rows=batch_rows, text=text) if train is not None else None
-    _require(file, columns)
+    _require(file, columns, model.task)
     profile = profile_table(
         file,
         columns,
         model.features,
-        crossed_columns(model.slices),
         lambda done: tell(done, file.n_rows, "reading columns"),
+        model.task,
+        model.ranks,
     )
     layout, identifiers = plan_layout(model, profile)
-    trained = _Train() if train_file is None else _read_train(train_file, layout, columns, now_us, tell)
-    counted = _count(file, layout, columns, trained, tell)
+    trained = Training() if train_file is None else read_training(train_file, layout, columns, stated, now_us, tell)
+    counted = _count(file, layout, model, trained, stated, tell)
     if not counted.summary.n_predictions:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.n_rejected.items()))
         raise BaselineError(f"{file.path}: none of {file.n_rows} rows is a valid prediction: {reasons}")
     if not counted.summary.n_outcomes:
         raise BaselineError(f"{file.path}: no row has an outcome, so there is nothing to estimate")
-    meta = _meta(model, layout, profile, identifiers, stated, trained, counted, now_us)
+    repairs = _repairs(file, layout, model, counted, stated, rescore, tell)
+    there = frozenset(file.schema.names)
+    meta = _meta(model, layout, profile, identifiers, stated, trained, counted, repairs, there, now_us)
     return Baseline(layout, counted.summary.freeze(), meta, trained.rows, trained.entities)
-
-
-@dataclass(slots=True)
-class _Train:
-    """What the training rows leave behind."""
-
-    rows: BloomFilter | None = None
-    entities: BloomFilter | None = None
-    n_rows: int | None = None
-    first_us: int | None = None
-    last_us: int | None = None
 
 
 @dataclass(slots=True)
@@ -125,21 +127,20 @@ class _Counted:
     """What the second pass over the validation rows adds up."""
 
     summary: Summary
+    static: StaticTally
     n_rejected: Counter[str] = field(default_factory=Counter)
     repeated: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(_SAMPLED_IDS))
     repeated_inputs: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(_SAMPLED_IDS))
     max_delay_us: int | None = None
-    n_before_train_end: int = 0
-    n_row_overlap: int = 0
-    n_entity_overlap: int = 0
 
 
 def _quiet(done: int, total: int, phase: str) -> None:
     del done, total, phase
 
 
-def _require(file: TableFile, columns: Columns) -> None:
-    for part in ("prediction_id", "predicted_at", "score", "outcome"):
+def _require(file: TableFile, columns: Columns, task: Task) -> None:
+    said: Mapping[str, tuple[str, ...]] = {"multiclass": ("outcome",), "ranking": ("items", "relevance")}
+    for part in ("prediction_id", "predicted_at", *said.get(task, ("score", "outcome"))):
         name = getattr(columns, part)
         if name not in file.schema.names:
             there = ", ".join(file.schema.names[:12])
@@ -148,64 +149,66 @@ def _require(file: TableFile, columns: Columns) -> None:
             )
 
 
-def _read_train(file: TableFile, layout: Layout, columns: Columns, now_us: int, tell: Progress) -> _Train:
-    codec = ArrowCodec(layout.schema, columns)
-    names = set(file.schema.names)
-    wanted = [c.name for c in layout.schema.columns if c.name in names]
-    wanted += [name for name in (columns.predicted_at, columns.group) if name in names]
-    if not wanted:
-        raise BaselineError(f"{file.path}: shares no feature column with the validation file")
-    salt = _salt(layout, now_us)
-    result = _Train(rows=BloomFilter.sized_for(file.n_rows, salt), n_rows=0)
-    if columns.group in names:
-        result.entities = BloomFilter.sized_for(file.n_rows, int(mix(np.array([salt], np.uint64))[0]))
-    for table in file.batches(wanted):
-        numeric, _, categorical = codec.inputs(table)
-        if result.rows is not None:
-            result.rows.add(fingerprint_columns(layout.schema, numeric, categorical))
-        if result.entities is not None:
-            groups = codec.groups(table)
-            result.entities.add(groups[groups != 0])
-        _extend(result, table, columns)
-        result.n_rows = (result.n_rows or 0) + table.num_rows
-        tell(result.n_rows, file.n_rows, "reading training rows")
-    return result
-
-
-def _salt(layout: Layout, now_us: int) -> int:
-    """A salt of its own for each baseline, yet the same for the same inputs."""
-    seed = hashlib.sha256(f"{layout.digest} {now_us}".encode()).digest()
-    return int.from_bytes(seed[:8], "little")
-
-
-def _extend(result: _Train, table: pa.Table, columns: Columns) -> None:
-    column = column_of(table, columns.predicted_at)
-    if column is None:
-        return
-    times = as_times(column)
-    times = times[times != BAD_TIME]
-    if len(times):
-        first, last = int(times.min()), int(times.max())
-        result.first_us = first if result.first_us is None else min(result.first_us, first)
-        result.last_us = last if result.last_us is None else max(result.last_us, last)
-
-
-def _count(file: TableFile, layout: Layout, columns: Columns, trained: _Train, tell: Progress) -> _Counted:
+def _count(
+    file: TableFile,
+    layout: Layout,
+    model: Model,
+    trained: Training,
+    manifest: Mapping[str, Any],
+    tell: Progress,
+) -> _Counted:
+    columns = model.columns
     codec = ArrowCodec(layout.schema, columns)
     inputs = {column.name for column in layout.schema.columns}
-    roles = set(role_names(columns))
+    classes = class_columns(file.schema, columns.scores) if model.task == "multiclass" else {}
+    roles = {*columns.roles(model.task).values(), *classes.values()}
     wanted = [name for name in file.schema.names if name in inputs or name in roles]
-    result = _Counted(Summary.zero(layout))
+    later, originals = (np.zeros((layout.n_score_bins, 2), np.int64) for _ in range(2))
+    static = StaticTally(trained, manifest, later, originals)
+    result = _Counted(Summary.zero(layout), static)
     n_done = 0
     for table in file.batches(wanted):
-        labelled, refused = codec.labelled(_with_outcome_times(table, columns), first_offset=n_done)
+        labelled, refused = _labelled(codec, layout, model, table, n_done)
         n_done += table.num_rows
         result.n_rejected.update(_reasons(refused))
         if labelled is not None:
-            _add(result, layout, labelled)
+            rows = _add(result, layout, labelled, trained)
+            result.static.add(_answered(layout, labelled, rows), rows, table)
             _compare(result, labelled, trained)
         tell(n_done, file.n_rows, "counting")
+        del table, labelled  # not to be held while the next rows are read
     return result
+
+
+def _labelled(
+    codec: ArrowCodec, layout: Layout, model: Model, table: pa.Table, first_offset: int
+) -> tuple[Labelled | None, list[DeadLetter]]:
+    labelled, refused = codec.labelled(_with_outcome_times(table, model.columns), first_offset=first_offset)
+    if labelled is not None and model.outcome.absence == "negative":
+        labelled = _silence_is_negative(labelled, layout.maturity_us)
+    return labelled, refused
+
+
+def _answered(layout: Layout, labelled: Labelled, rows: Rows) -> Labelled:
+    """The same rows with the answers to the task's question of yes or no in the place of their outcomes."""
+    if layout.task == "binary":
+        return labelled
+    values = np.where(labelled.known, labelled.outcomes, 0.0)
+    asked = with_outcomes(layout, rows, values, labelled.outcome_at, labelled.relevances)
+    answers = outcome_bits(layout, asked).astype(np.float64)
+    return replace(labelled, outcomes=np.where(labelled.known, answers, np.nan))
+
+
+def _silence_is_negative(labelled: Labelled, maturity_us: int) -> Labelled:
+    """Every row without an outcome as a negative, known at the maturity: offline, all positives have come."""
+    settled_at = labelled.predictions.predicted_at + maturity_us
+    known = labelled.known
+    return replace(
+        labelled,
+        known=np.ones_like(known),
+        outcomes=np.where(known, labelled.outcomes, 0.0),
+        outcome_at=np.where(known, labelled.outcome_at, settled_at),
+    )
 
 
 def _with_outcome_times(table: pa.Table, columns: Columns) -> pa.Table:
@@ -219,36 +222,70 @@ def _reasons(refused: list[DeadLetter]) -> Counter[str]:
     return Counter(letter.reason.value for letter in refused)
 
 
-def _add(result: _Counted, layout: Layout, labelled: Labelled) -> None:
+def _add(result: _Counted, layout: Layout, labelled: Labelled, trained: Training) -> Rows:
     """Count as the pipeline does: predictions first, then those whose outcome is known."""
-    rows = bin_predictions(layout, labelled.predictions)
+    rows = bin_predictions(layout, labelled.predictions, trained_on=trained.trained_on)
     result.summary.observe_predictions(rows)
+    checked = check_predictions(layout, labelled.predictions)
+    if checked is not None:
+        result.summary.observe_checks(checked)
     known = labelled.known
-    joined = rows if known.all() else rows[known]
-    joined["state"] = LABELLED
-    joined["outcome"] = labelled.outcomes[known]
-    joined["outcome_at"] = labelled.outcome_at[known]
+    graded = None if labelled.relevances is None else labelled.relevances[known]
+    joined = with_outcomes(
+        layout, rows if known.all() else rows[known], labelled.outcomes[known], labelled.outcome_at[known], graded
+    )
     result.summary.observe_outcomes(joined)
     if len(joined):
         delay = int((joined["outcome_at"] - joined["predicted_at"]).max())
         result.max_delay_us = delay if result.max_delay_us is None else max(result.max_delay_us, delay)
+    return rows
 
 
-def _compare(result: _Counted, labelled: Labelled, trained: _Train) -> None:
+def _compare(result: _Counted, labelled: Labelled, trained: Training) -> None:
     predictions = labelled.predictions
     outcomes = np.where(labelled.known, labelled.outcomes, -1.0)
     moments = predictions.predicted_at.view(np.uint64)
     content = mix(mix(moments ^ predictions.scores.view(np.uint64)) ^ outcomes.view(np.uint64))
     result.repeated.add(predictions.keys, content)
-    if trained.last_us is not None:
-        result.n_before_train_end += int((predictions.predicted_at <= trained.last_us).sum())
     if trained.rows is not None:
         inputs = row_fingerprints(predictions)
         result.repeated_inputs.add(inputs, inputs)
-        result.n_row_overlap += int(trained.rows.contains(inputs).sum())
-    if trained.entities is not None:
-        groups = predictions.groups
-        result.n_entity_overlap += int(trained.entities.contains(groups[groups != 0]).sum())
+
+
+def _repairs(
+    file: TableFile,
+    layout: Layout,
+    model: Model,
+    counted: _Counted,
+    manifest: Mapping[str, Any],
+    rescore: Rescore | None,
+    tell: Progress,
+) -> tuple[RepairedEstimate, ...]:
+    """The offline AUC with what these files allow taken out; overlaps are taken out when live is known."""
+    found: list[RepairedEstimate] = []
+    if counted.static.n_not_later:
+        found.append(without_time_overlap(counted.summary["outcomes"], counted.static.later))
+    if counted.static.has_copies:
+        found.append(without_copies(counted.summary["outcomes"], counted.static.originals))
+    defaults = _serving_defaults(file, model, manifest)
+    if rescore is not None and defaults:
+        codec = ArrowCodec(layout.schema, model.columns)
+
+        def decode(table: pa.Table, first_offset: int) -> Labelled | None:
+            labelled = _labelled(codec, layout, model, table, first_offset)[0]
+            if labelled is None:
+                return None
+            return _answered(layout, labelled, bin_predictions(layout, labelled.predictions))
+
+        found.extend(at_serving_defaults(file, layout, decode, rescore, defaults, tell))
+    return tuple(found)
+
+
+def _serving_defaults(file: TableFile, model: Model, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What features are served as: as configured, and as the manifest states, which was written for these rows."""
+    configured = {name: feature.serving_default for name, feature in model.features.items()}
+    known = {name: v for name, v in configured.items() if v is not None and name in file.schema.names}
+    return known | dict(manifest.get("serving_defaults") or {})
 
 
 def _meta(
@@ -257,11 +294,15 @@ def _meta(
     profile: Profile,
     identifiers: tuple[str, ...],
     manifest: Mapping[str, Any],
-    trained: _Train,
+    trained: Training,
     counted: _Counted,
+    repairs: tuple[RepairedEstimate, ...],
+    there: frozenset[str],
     now_us: int,
 ) -> BaselineMeta:
     repeated, repeated_different = counted.repeated.ratios()
+    static = static_evidence(counted.static, counted.summary)
+    delays = _delays(profile, counted.max_delay_us)
     facts = Facts(
         summary=counted.summary,
         manifest=manifest,
@@ -270,13 +311,15 @@ def _meta(
         repeated_different_ratio=repeated_different,
         train_first_us=trained.first_us,
         train_last_us=trained.last_us,
-        n_before_train_end=counted.n_before_train_end,
+        n_before_train_end=counted.static.n_not_later,
         n_rejected=counted.n_rejected,
-        n_row_overlap=None if trained.rows is None else counted.n_row_overlap,
-        row_overlap_by_chance_ratio=0.0 if trained.rows is None else trained.rows.false_positive_ratio(),
+        longest_delay_seconds=0.0 if delays is None else delays["max"],
+        static=static,
+        train_lacks=trained.lacking,
         repeated_inputs_ratio=counted.repeated_inputs.ratios()[0],
+        declared=model.features,
+        columns=there,
     )
-    delays = _delays(profile, counted.max_delay_us)
     notes = dict(profile.notes) | dict.fromkeys(identifiers, "an identifier: most rows have a value of their own")
     return BaselineMeta(
         model=model.name,
@@ -295,11 +338,13 @@ def _meta(
         manifest=dict(manifest),
         outcome_delay_seconds=delays,
         horizon_seconds=_horizon(model, delays),
-        n_row_overlap=facts.n_row_overlap,
-        n_entity_overlap=None if trained.entities is None else counted.n_entity_overlap,
+        n_row_overlap=None if trained.rows is None else n_marked(counted.summary["marks"], SEEN_ROW),
+        n_entity_overlap=None if trained.entities is None else n_marked(counted.summary["marks"], SEEN_ENTITY),
         estimates=offline_estimates(counted.summary),
         ignored=notes,
         checks=check(facts),
+        static=static,
+        repairs=repairs,
     )
 
 
@@ -318,7 +363,7 @@ def _horizon(model: Model, delays: Mapping[str, float] | None) -> float:
         return float(model.outcome.horizon)
     if delays is None:
         return DEFAULT_HORIZON_SECONDS
-    return max(SECONDS_PER_DAY, _HORIZON_PER_DELAY * delays["max"])
+    return min(max(SECONDS_PER_DAY, _HORIZON_PER_DELAY * delays["max"]), LONGEST_HORIZON_SECONDS)
 
 
 def _schema_version(schema: EventSchema) -> str:
@@ -326,15 +371,3 @@ def _schema_version(schema: EventSchema) -> str:
     for column in schema.columns:
         digest.update(repr((column.name, column.kind, column.vocabulary)).encode())
     return digest.hexdigest()[:12]
-
-
-def rfc3339(at_us: int) -> str:
-    """Write an instant.
-
-    Examples
-    --------
-    >>> rfc3339(1_500_000)
-    '1970-01-01T00:00:01.500000Z'
-    """
-    moment = _EPOCH + timedelta(microseconds=at_us)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Check, Severity
+from sentinel.baseline.evidence import StaticEvidence
+from sentinel.config.model import Feature
 from sentinel.events.batch import I64
 from sentinel.stats.association import cross_fitted_auc
 from sentinel.stats.auc import auc_values
 from sentinel.stats.estimate import Estimate, Measured
 from sentinel.summaries.algebra import Summary
+from sentinel.summaries.kinds.ranges import outside_range_ratios
 
 MINIMUM_OUTCOMES = 200
 """Below, the variance of the estimate is itself not to be trusted."""
@@ -21,6 +25,11 @@ TELLTALE_AUC = 0.95
 """A single feature that ranks outcomes this well is rarely honest."""
 REPEATED_RATIO = 0.01
 OVERLAP_RATIO = 0.01
+EXPLOITABLE_AUC = 0.6
+"""Mean training outcomes of entities that rank validation rows this well: a model can live on knowing the entity."""
+OVERSAMPLED_RATIO = 0.2
+"""Twins of one class in excess of the other's that chance and coarse inputs do not bring about."""
+WORTHWHILE_OPTIMISM = 0.005
 _ORDER = {"critical": 0, "warning": 1, "info": 2}
 
 
@@ -40,14 +49,21 @@ class Facts:
     train_last_us: int | None
     n_before_train_end: int
     n_rejected: Mapping[str, int]
-    n_row_overlap: int | None
-    row_overlap_by_chance_ratio: float
     repeated_inputs_ratio: float
+    longest_delay_seconds: float
+    static: StaticEvidence
+    train_lacks: tuple[str, ...]
+    declared: Mapping[str, Feature] = field(default_factory=dict)
+    columns: frozenset[str] = frozenset()
+    """Every column of the validation rows."""
 
 
 def check(facts: Facts) -> tuple[Check, ...]:
     """Run every check; the worst come first."""
-    found = [*_outcomes(facts), *_features(facts), *_times(facts), *_rows(facts)]
+    static = facts.static
+    found = [*_outcomes(facts), *_features(facts), *_times(facts), *_delays(facts), *_rows(facts), *_overlaps(facts)]
+    found += [*_periods(static), *_entities(static), *_fits(static), *_choices(facts)]
+    found += [*_declared(facts), *_ranges(facts.summary)]
     return tuple(sorted(found, key=lambda item: (_ORDER[item.severity], item.name, item.detail)))
 
 
@@ -58,8 +74,17 @@ def feature_aucs(summary: Summary) -> dict[str, Measured]:
     result = {}
     for j, feature in enumerate(summary.layout.features):
         cells: I64 = counts[:, offsets[j] : offsets[j + 1]]
-        result[feature.name] = cross_fitted_auc(cells[..., 1], cells[..., 0], n_folds=len(counts))
+        result[feature.name] = _association(cells)
     return result
+
+
+def _association(cells: I64) -> Measured:
+    """Of a yes against a no; with several classes, of the one that the feature knows best."""
+    if cells.shape[-1] == 2:
+        return cross_fitted_auc(cells[..., 1], cells[..., 0], n_folds=len(cells))
+    n, total = cells.shape[-1] - 1, cells.sum(axis=-1)
+    each = [cross_fitted_auc(cells[..., c], total - cells[..., c], n_folds=len(cells)) for c in range(n)]
+    return max(each, key=lambda one: one.value if isinstance(one, Estimate) else -1.0)
 
 
 def _outcomes(facts: Facts) -> Iterator[Check]:
@@ -90,6 +115,35 @@ def _features(facts: Facts) -> Iterator[Check]:
             yield Check(name="telltale_feature", severity="critical", detail=detail)
 
 
+def _declared(facts: Facts) -> Iterator[Check]:
+    """What owners say of their features, against the columns that there are."""
+    for name, feature in facts.declared.items():
+        if name not in facts.columns:
+            detail = f"features names {name}, which is no column of the validation rows: what it declares is not used"
+            yield Check(name="unknown_feature", severity="warning", detail=detail)
+        elif feature.kind != "ignore" and feature.available in ("after_prediction", "after_outcome"):
+            when = feature.available.replace("_", " the ")
+            detail = f"{name} is declared to exist only {when}, yet it is a column of the validation rows: if the model"
+            yield Check(name="declared_too_late", severity="warning", detail=f"{detail} reads it, it leaks")
+
+
+def _ranges(summary: Summary) -> Iterator[Check]:
+    ratios = outside_range_ratios(summary.layout, summary)
+    for feature, share, n in zip(summary.layout.features, ratios, summary["outside_range"].tolist(), strict=True):
+        if share:
+            detail = f"{n} offline values of {feature.name} ({share:.1%}) lie outside its declared range: are range "
+            yield Check(name="range_broken_offline", severity="warning", detail=f"{detail}and unit right?")
+
+
+def _delays(facts: Facts) -> Iterator[Check]:
+    if facts.longest_delay_seconds > LONGEST_HORIZON_SECONDS:
+        detail = (
+            f"an outcome took {facts.longest_delay_seconds / 86_400:.0f} days: if that stands for a time that is not "
+            f"known, leave the time out; a prediction waits {LONGEST_HORIZON_SECONDS / 86_400:.0f} days at most"
+        )
+        yield Check(name="endless_delay", severity="warning", detail=detail)
+
+
 def _times(facts: Facts) -> Iterator[Check]:
     if facts.train_last_us is None or facts.train_first_us is None:
         return
@@ -113,7 +167,6 @@ def _times(facts: Facts) -> Iterator[Check]:
 
 
 def _rows(facts: Facts) -> Iterator[Check]:
-    n = facts.summary.n_predictions
     if facts.repeated_different_ratio > REPEATED_RATIO:
         detail = f"{facts.repeated_different_ratio:.1%} of the prediction ids come again with other content"
         yield Check(
@@ -122,17 +175,82 @@ def _rows(facts: Facts) -> Iterator[Check]:
     elif facts.repeated_ratio > REPEATED_RATIO:
         detail = f"{facts.repeated_ratio:.1%} of the prediction ids come more than once: these rows count twice"
         yield Check(name="repeated_rows", severity="warning", detail=detail)
-    if facts.n_row_overlap is not None and n:
-        by_chance = facts.row_overlap_by_chance_ratio
-        share = max(facts.n_row_overlap / n - by_chance, 0.0) / max(1.0 - by_chance, 1e-9)
-        if share > OVERLAP_RATIO:
-            # Coarse inputs repeat by themselves: then they do so within the validation rows, too.
-            natural = facts.repeated_inputs_ratio
-            detail = f"{share:.1%} of the validation rows have the inputs of a training row"
-            detail += f"; among themselves {natural:.1%} of the inputs repeat"
-            severity: Severity = "info" if natural > share / 4 else "warning"
-            yield Check(name="train_rows_in_validation", severity=severity, detail=detail)
     n_rejected = sum(facts.n_rejected.values())
     if n_rejected:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(facts.n_rejected.items()))
         yield Check(name="rejected_rows", severity="warning", detail=f"{n_rejected} rows could not be used: {reasons}")
+
+
+def _overlaps(facts: Facts) -> Iterator[Check]:
+    static, share = facts.static, facts.static.duplicate_ratio
+    if facts.train_lacks:
+        names = ", ".join(facts.train_lacks[:3])
+        detail = f"the training rows lack {len(facts.train_lacks)} of the columns ({names}): repeated rows go unseen"
+        yield Check(name="train_lacks_columns", severity="info", detail=detail)
+    if share is not None and share > OVERLAP_RATIO:
+        natural, excess, copied = facts.repeated_inputs_ratio, static.duplicate_excess_ratio or 0.0, static.copied_ratio
+        detail = f"{share:.1%} of the validation rows have the inputs of a training row"
+        detail += f"; among themselves {natural:.1%} of the inputs repeat"
+        detail += f"; it is {excess:.1%} more than training rows repeat among themselves"
+        detail += "" if copied is None else f"; {copied:.1%} have its time, too"
+        # Coarse inputs repeat by themselves: then training rows do so, too, and at other times.
+        by_itself = natural > share / 4 if copied is None else max(copied, excess) < share / 4
+        severity: Severity = "info" if by_itself else "warning"
+        yield Check(name="train_rows_in_validation", severity=severity, detail=detail)
+    gap = static.oversampled_ratio
+    if gap is not None and gap > OVERSAMPLED_RATIO:
+        copied = share is not None and share > OVERLAP_RATIO
+        detail = f"training rows of one class have a twin {gap:.0%} more often than those of the other: oversampled"
+        detail += ", and validation rows have their inputs: the copies were made before the split" if copied else ""
+        yield Check(name="oversampled_training", severity="warning" if copied else "info", detail=detail)
+    if facts.manifest.get("oversampling") == "before_split":
+        detail = "the manifest states oversampling before the split: copies of training rows are validated on"
+        yield Check(name="oversampled_before_split", severity="critical", detail=detail)
+
+
+def _entities(static: StaticEvidence) -> Iterator[Check]:
+    share, signal = static.entity_overlap_ratio, static.entity_signal_auc
+    if share is None or share <= OVERLAP_RATIO:
+        return
+    detail = f"{share:.1%} of the validation rows are about an entity of the training rows"
+    if static.split_protocol == "group":
+        yield Check(
+            name="group_split_broken", severity="critical", detail=f"the manifest states a split by group, yet {detail}"
+        )
+        return
+    known = "; what training knows of them does not rank them"
+    if signal is not None:
+        known = f"; their mean training outcome alone ranks them with AUC {signal:.3f}"
+    detail += f"{known}: harmless if live traffic knows as many"
+    exploitable = signal is not None and signal > EXPLOITABLE_AUC
+    yield Check(name="train_entities_in_validation", severity="warning" if exploitable else "info", detail=detail)
+
+
+def _periods(static: StaticEvidence) -> Iterator[Check]:
+    if static.after_golive_ratio:
+        detail = (
+            f"{static.after_golive_ratio:.1%} of the validation rows are dated after go-live: they are no offline rows"
+        )
+        yield Check(name="rows_after_go_live", severity="critical", detail=detail)
+    if static.one_class_share:
+        detail = f"{static.one_class_share:.1%} of the outcomes lie in stretches of one class, the longest from "
+        detail += f"{static.one_class_since} to {static.one_class_until}: were these rows chosen by their outcome?"
+        yield Check(name="one_class_stretch", severity="warning", detail=detail)
+
+
+def _fits(static: StaticEvidence) -> Iterator[Check]:
+    if static.fit_proof:
+        names = ", ".join(static.fit_proof[:3])
+        detail = f"the stated statistics of {names} are those of training and validation rows together"
+        yield Check(name="fitted_on_validation", severity="critical", detail=detail)
+    if static.encoder_proof:
+        names = ", ".join(static.encoder_proof[:3])
+        detail = f"the stated categories of {names} hold some that only validation rows have"
+        yield Check(name="encoder_knows_validation", severity="critical", detail=detail)
+
+
+def _choices(facts: Facts) -> Iterator[Check]:
+    n, optimism = facts.static.candidates, facts.static.expected_optimism
+    if n is not None and optimism is not None and optimism > WORTHWHILE_OPTIMISM:
+        detail = f"the best of {n} models, chosen on these rows, looks better by {optimism:.3f} AUC by chance alone"
+        yield Check(name="selection_optimism", severity="info", detail=detail)

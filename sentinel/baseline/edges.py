@@ -45,17 +45,43 @@ def score_edges(scores: F64, positive_scores: F64) -> tuple[float, ...]:
     >>> score_edges(np.array([0.1, 0.3, 0.3, 0.7]), np.empty(0))
     (0.2, 0.5)
     """
-    known = np.sort(_probabilities(scores))
+    known = _probabilities(scores)
+    edges = _hybrid_edges(known, _probabilities(positive_scores))
+    return _ascending(np.append(edges, _GRID)) if len(np.unique(known)) <= 2 else _ascending(edges)
+
+
+def predicted_edges(predicted: F64, high: F64) -> tuple[float, ...]:
+    """Choose the inner edges of the bins of predicted numbers: those of `score_edges` without its range.
+
+    Parameters
+    ----------
+    predicted, high : float64 array, any length
+        A sample of all, and of those whose outcome is a high one. What is not finite is left out.
+
+    Returns
+    -------
+    tuple of float, ascending
+
+    Examples
+    --------
+    >>> predicted_edges(np.array([-10.0, 0.0, 0.0, 30.0, np.nan]), np.empty(0))
+    (-5.0, 15.0)
+    """
+    return _ascending(_hybrid_edges(predicted[np.isfinite(predicted)], high[np.isfinite(high)]))
+
+
+def _hybrid_edges(values: F64, chosen: F64) -> F64:
+    """Quantiles of all values, and again of the chosen ones; between few distinct values."""
+    known = np.sort(values)
     distinct = np.unique(known)
     if len(distinct) <= MAX_SEPARATE_SCORES:
-        inner = between(distinct)
-        return _ascending(np.append(inner, _GRID)) if len(distinct) <= 2 else tuple(inner.tolist())
+        return between(distinct)
     cuts = [_quantile_cuts(known, N_SCORE_QUANTILES)]
-    positives = np.sort(_probabilities(positive_scores))
-    if len(positives):
-        cuts.append(_quantile_cuts(positives, N_SCORE_QUANTILES))
-    edges = np.concatenate(cuts)
-    return _ascending(edges[(edges > distinct[0]) & (edges <= distinct[-1])])
+    if len(chosen):
+        cuts.append(_quantile_cuts(np.sort(chosen), N_SCORE_QUANTILES))
+    edges: F64 = np.concatenate(cuts)
+    inside: F64 = edges[(edges > distinct[0]) & (edges <= distinct[-1])]
+    return inside
 
 
 def slice_edges(edges: tuple[float, ...]) -> tuple[float, ...]:

@@ -9,7 +9,8 @@ from typing import Final
 from sentinel.baseline.artifact import OfflineEstimate
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Measured, NotEnough
 from sentinel.summaries.algebra import Summary
-from sentinel.summaries.metrics import METRICS, SLICE_METRICS, measure, measure_slices
+from sentinel.summaries.metrics import METRICS, measure, measure_slices
+from sentinel.summaries.multiclass import measure_classes
 
 _Z95: Final = 1.959963984540054  # the normal law's .975 quantile
 
@@ -23,17 +24,22 @@ def offline_estimates(summary: Summary) -> tuple[OfflineEstimate, ...]:
         A metric without enough data is there too, with its reason. A slice without a prediction is not.
     """
     headline = (_of_measured(name, measured, summary.n_outcomes) for name, measured in measure(summary).items())
-    return (*headline, *_slices(summary))
+    classes = measure_classes(summary) if summary.layout.task == "multiclass" else ()
+    each = (_of_measured(metric, measured, summary.n_outcomes, name) for metric, name, measured in classes)
+    return (*headline, *each, *_slices(summary))
 
 
 def _slices(summary: Summary) -> Iterator[OfflineEstimate]:
     table = measure_slices(summary)
     seen = summary["slice_scores"].sum(axis=1) > 0
+    of_score = summary.layout.is_of_score.tolist()
     for i, name in enumerate(summary.layout.slice_names):
         if not seen[i]:
             continue
         n = int(table.n[i])
-        for metric in SLICE_METRICS:
+        for metric in table.values:
+            if metric == "auc" and of_score[i]:
+                continue  # of scores cut to a range: low by that alone
             if table.valid[metric][i]:
                 yield _estimate(metric, name, float(table.values[metric][i]), float(table.variances[metric][i]), n)
             else:
@@ -47,10 +53,10 @@ def _shortage(metric: str, n: int, n_positive: int) -> str:
     return f"too few {kind} outcomes: {scarce}, needs {DEFAULT_MINIMUM}"
 
 
-def _of_measured(metric: str, measured: Measured, n: int) -> OfflineEstimate:
+def _of_measured(metric: str, measured: Measured, n: int, name: str = "all") -> OfflineEstimate:
     if isinstance(measured, NotEnough):
-        return _none(metric, "all", n, f"{measured.reason}: {measured.n}, needs {measured.needed}")
-    return _estimate(metric, "all", measured.value, measured.variance, measured.n)
+        return _none(metric, name, n, f"{measured.reason}: {measured.n}, needs {measured.needed}")
+    return _estimate(metric, name, measured.value, measured.variance, measured.n)
 
 
 def _estimate(metric: str, name: str, value: float, variance: float, n: int) -> OfflineEstimate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -16,9 +16,23 @@ from sentinel.errors import BaselineError
 
 
 def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a manifest: ``split: {protocol, seed}``, ``train: {rows, start, end}``, ``candidates``, all optional.
+    """Read a manifest; every key is optional, and keys that are not known are kept: the manifest also documents.
 
-    Keys that are not known are kept: the manifest also documents.
+    ``split: {protocol, seed}``
+        How rows were parted: ``random``, ``time``, ``group``.
+    ``train: {rows, start, end}``
+    ``go_live``
+        When the model went live, RFC 3339.
+    ``candidates``, ``candidates_correlation``
+        Models compared on the validation rows, and how their estimates correlate (0 to below 1, .5 by default).
+    ``fit_statistics: {feature: {mean, sd, n}}``
+        What the preprocessing was fitted to.
+    ``encoder_categories: {feature: [category, ...]}``
+        What the encoder knows.
+    ``oversampling``
+        ``before_split``, ``after_split`` or ``none``.
+    ``serving_defaults: {feature: value}``
+        What a feature is served as where its value is not known yet; null where nothing is served.
 
     Returns
     -------
@@ -42,7 +56,7 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         raise BaselineError(str(error)) from error
     if not isinstance(plain, dict):
         raise BaselineError(f"{source}:1: a manifest is a mapping, such as split: {{protocol: time}}")
-    for keys, (kind, what) in _KNOWN.items():
+    for keys, (kind, what) in _known(plain).items():
         _check(plain, keys, kind, what, lines)
     return plain
 
@@ -55,8 +69,30 @@ _KNOWN: Mapping[Keys, tuple[type, str]] = {
     ("train", "rows"): (int, "a whole number"),
     ("train", "start"): (str, "an RFC 3339 time"),
     ("train", "end"): (str, "an RFC 3339 time"),
+    ("go_live",): (str, "an RFC 3339 time"),
+    ("oversampling",): (str, "a word: before_split, after_split, none"),
+    ("fit_statistics",): (dict, "a mapping of features such as {age: {mean: 41.2, sd: 9.7, n: 1000}}"),
+    ("encoder_categories",): (dict, "a mapping of features such as {plan: [free, pro]}"),
+    ("serving_defaults",): (dict, "a mapping of features such as {call_seconds: 0}"),
+    ("candidates_correlation",): (float, "a number from 0 to below 1"),
     ("candidates",): (int, "how many models were compared, 1 or more"),
 }
+
+
+_STATISTIC: Final = "a number"
+
+
+def _known(plain: Mapping[str, Any]) -> dict[Keys, tuple[type, str]]:
+    """The rules, those for each feature that is named included."""
+    known = dict(_KNOWN)
+    fitted, encoded = plain.get("fit_statistics"), plain.get("encoder_categories")
+    for name in fitted if isinstance(fitted, dict) else ():
+        known["fit_statistics", name] = (dict, "a mapping such as {mean: 41.2, sd: 9.7, n: 1000}")
+        known |= {("fit_statistics", name, part): (float, _STATISTIC) for part in ("mean", "sd")}
+        known["fit_statistics", name, "n"] = (int, "a whole number")
+    for name in encoded if isinstance(encoded, dict) else ():
+        known["encoder_categories", name] = (list, "a list of categories")
+    return known
 
 
 def _check(plain: Mapping[str, Any], keys: Keys, kind: type, what: str, lines: Mapping[Keys, Location]) -> None:
@@ -65,9 +101,13 @@ def _check(plain: Mapping[str, Any], keys: Keys, kind: type, what: str, lines: M
         if not isinstance(value, dict) or value.get(str(key)) is None:
             return
         value = value[str(key)]
-    right = isinstance(value, kind) and not isinstance(value, bool)
-    if right and keys[-1] in ("start", "end"):
+    right = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
+    if right and keys[-1] in ("start", "end", "go_live"):
         right = _is_time(value)
+    if right and keys == ("candidates_correlation",):
+        right = 0 <= value < 1
+    if right and keys == ("oversampling",):
+        right = value in ("before_split", "after_split", "none")
     if right and keys[-1] in ("candidates", "rows"):
         right = value >= 1
     if not right:

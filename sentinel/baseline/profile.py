@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 
+from sentinel.baseline.ranks import RankTally
 from sentinel.baseline.reading import TableFile
 from sentinel.baseline.sampling import BottomSample, Column, row_hashes
 from sentinel.config.model import Columns, Feature
-from sentinel.events.batch import F64, I64
-from sentinel.events.codecs.arrow_columns import as_floats, as_times, category_names, column_of, is_number, is_text
+from sentinel.events.batch import F64, I64, Bool
+from sentinel.events.classes import asked_classes, normalised
+from sentinel.events.codecs.arrow_columns import (
+    as_floats,
+    as_probabilities,
+    as_times,
+    category_names,
+    class_columns,
+    class_names,
+    column_of,
+    is_number,
+    is_text,
+)
+from sentinel.events.schema import Task
 from sentinel.events.times import BAD_TIME
 
 SAMPLE_ROWS = 1 << 16
@@ -31,6 +45,11 @@ HASHED_COLUMNS = 4
 FeatureKind = Literal["numeric", "categorical"]
 SCORE, OUTCOME, DELAY = "\0score", "\0outcome", "\0delay"
 """Names of the sample's own columns; no column of a file begins with a zero byte."""
+
+
+def class_key(c: int) -> str:
+    """Name of the sample's column of the probability of class c."""
+    return f"\0class{c}"
 
 
 @dataclass(slots=True)
@@ -64,25 +83,29 @@ class Profile:
     """All columns, and a sample of the rows.
 
     ``notes`` says of each column that is no feature why. ``rows`` is the sample: numbers of each numeric column,
-    category indices into ``sample_vocabulary`` of each crossed one, scores, outcomes (NaN: none) and delays in
-    seconds (NaN: none). ``positives`` holds the scores of rows with a positive outcome, sampled apart because they
-    may be rare.
+    category indices into ``sample_vocabulary`` of each other one, scores, outcomes (NaN: none) and delays in
+    seconds (NaN: none). ``positive_scores`` and ``positive_delays`` are those of rows with a positive outcome, sampled
+    apart because they may be rare.
     """
 
     columns: dict[str, ColumnProfile]
     notes: dict[str, str]
     rows: Mapping[str, Column]
     positive_scores: F64
+    positive_delays: F64
     sample_vocabulary: Mapping[str, list[str]]
     is_complete: bool
+    classes: tuple[str, ...] = ()
+    rank_ratios: tuple[float, ...] = ()
 
 
 def profile_table(
     file: TableFile,
     columns: Columns,
     features: Mapping[str, Feature],
-    crossed: frozenset[str],
     progress: Callable[[int], None],
+    task: Task = "binary",
+    ranks: int = 0,
 ) -> Profile:
     """Read the file once.
 
@@ -93,41 +116,46 @@ def profile_table(
         Roles; these columns are no features.
     features : mapping of name to Feature
         ``kind`` overrides what the type says.
-    crossed : frozenset of str
-        Categorical columns whose pairs will be counted.
     progress : callable
         Told how many rows have been read.
+    task : str
+        Of a multiclass task the sample holds the probability of each class (`class_key`), the outcome as the index of
+        its class, and the probability of the class asked about as the score. Of a ranking it holds the largest score
+        and no outcome.
+    ranks : int
+        Of a ranking: how many ranks count.
     """
-    profiles, notes = _plan(file.schema, columns, features)
-    roles = (columns.predicted_at, columns.score, columns.outcome, columns.outcome_at)
-    wanted = [*profiles, *(name for name in dict.fromkeys(roles) if name in file.schema.names)]
-    reader = _Reader(columns, profiles, crossed)
+    classes = class_names(file.schema, columns.scores) if task == "multiclass" else ()
+    parts = tuple(class_columns(file.schema, columns.scores).values()) if classes else ()
+    profiles, notes = _plan(file.schema, {*columns.roles(task).values(), *parts}, features)
+    unread = {"prediction_id", "group", "feature_times"}
+    roles = [name for part, name in columns.roles(task).items() if part not in unread]
+    wanted = [*profiles, *(name for name in dict.fromkeys([*roles, *parts]) if name in file.schema.names)]
+    reader = _Reader(columns, profiles, classes, RankTally(ranks) if task == "ranking" else None)
     n_done = 0
     for table in file.batches(wanted):
         reader.add(table)
         n_done += table.num_rows
         progress(n_done)
+    positives = reader.positives.take()
     return Profile(
         columns=profiles,
         notes=notes,
         rows=reader.sample.take(),
-        positive_scores=reader.positives.take().get(SCORE, np.empty(0)).astype(np.float64),
+        positive_scores=positives.get(SCORE, np.empty(0)).astype(np.float64),
+        positive_delays=positives.get(DELAY, np.empty(0)).astype(np.float64),
         sample_vocabulary={name: list(words) for name, words in reader.words.items()},
+        classes=classes,
+        rank_ratios=() if reader.ranks is None else reader.ranks.ratios(),
         is_complete=reader.sample.is_complete,
     )
 
 
-def role_names(columns: Columns) -> tuple[str, ...]:
-    """The columns that play a part and are no features."""
-    return tuple(getattr(columns, part) for part in columns.__struct_fields__)
-
-
 def _plan(
-    schema: pa.Schema, columns: Columns, features: Mapping[str, Feature]
+    schema: pa.Schema, roles: AbstractSet[str], features: Mapping[str, Feature]
 ) -> tuple[dict[str, ColumnProfile], dict[str, str]]:
     profiles: dict[str, ColumnProfile] = {}
     notes: dict[str, str] = {}
-    roles = set(role_names(columns))
     for entry in schema:
         if entry.name in roles:
             continue
@@ -154,12 +182,21 @@ def _kind(kind: pa.DataType) -> FeatureKind | None:
 class _Reader:
     """Adds tables to the profiles and to the samples."""
 
-    def __init__(self, columns: Columns, profiles: Mapping[str, ColumnProfile], crossed: frozenset[str]) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        profiles: Mapping[str, ColumnProfile],
+        classes: tuple[str, ...],
+        ranks: RankTally | None,
+    ) -> None:
+        self.ranks = ranks
         self._columns = columns
+        self._classes = classes
         self._profiles = profiles
         numeric = [profile.name for profile in profiles.values() if profile.kind == "numeric"]
         self._hashed = sorted(numeric)[:HASHED_COLUMNS]
-        self.words: dict[str, dict[str, int]] = {name: {} for name in crossed}
+        categorical = [profile.name for profile in profiles.values() if profile.kind == "categorical"]
+        self.words: dict[str, dict[str, int]] = {name: {} for name in categorical}
         self.sample = BottomSample(SAMPLE_ROWS)
         self.positives = BottomSample(SAMPLE_ROWS)
 
@@ -172,16 +209,39 @@ class _Reader:
             if values is not None:
                 kept[profile.name] = values
         n = table.num_rows
-        kept[SCORE] = as_floats(column_of(table, names.score), n)[0]
-        outcomes = as_floats(column_of(table, names.outcome), n)[0]
-        kept[OUTCOME] = outcomes
         started = _times(table, names.predicted_at)
+        if self._classes:
+            positive = np.flatnonzero(self._add_classes(table, kept))
+        elif self.ranks is not None:
+            kept[SCORE], kept[OUTCOME] = self.ranks.add(table, names), np.full(n, np.nan)
+            positive = np.arange(n)
+        else:
+            kept[SCORE] = as_floats(column_of(table, names.score), n)[0]
+            kept[OUTCOME] = as_floats(column_of(table, names.outcome), n)[0]
+            positive = np.flatnonzero(kept[OUTCOME] == 1.0)
         kept[DELAY] = _delays(started, _times(table, names.outcome_at))
         numbers = [kept[name].astype(np.float64, copy=False) for name in self._hashed]
         hashes = row_hashes([started, kept[SCORE], kept[OUTCOME], *numbers])
         self.sample.add(hashes, kept)
-        positive = np.flatnonzero(outcomes == 1.0)
-        self.positives.add(hashes[positive], {SCORE: kept[SCORE][positive]})
+        self.positives.add(hashes[positive], {name: kept[name][positive] for name in (SCORE, DELAY)})
+
+    def _add_classes(self, table: pa.Table, kept: dict[str, Column]) -> Bool:
+        """Add what the sample keeps of several classes; tells which rows were asked about the class that came true."""
+        n = table.num_rows
+        read = as_probabilities(table, self._columns.scores, self._classes)
+        chances = np.zeros((n, len(self._classes))) if read is None else normalised(read[0])[0]
+        asked = asked_classes(chances, np.arange(n, dtype=np.uint64) << np.uint64(17))
+        column = column_of(table, self._columns.outcome)
+        named = None if column is None else category_names(column)
+        outcomes = np.full(n, np.nan)
+        if named is not None:
+            places = {name: float(c) for c, name in enumerate(self._classes)}
+            outcomes = np.array([*(places.get(name or "", np.nan) for name in named[1]), np.nan])[named[0]]
+        kept[SCORE], kept[OUTCOME] = chances[np.arange(n), asked], outcomes
+        for c in range(len(self._classes)):
+            kept[class_key(c)] = chances[:, c]
+        hits: Bool = outcomes == asked
+        return hits
 
     def _column(self, profile: ColumnProfile, column: pa.Array | None, n: int) -> Column | None:
         """Add one column to its profile; returns what the sample keeps of it."""
@@ -209,10 +269,11 @@ class _Reader:
                 profile.counts[name] += count
             else:
                 profile.is_cut = True
-        if profile.name not in self.words:
-            return None
         words = self.words[profile.name]
-        table = np.array([-1 if name is None else words.setdefault(name, len(words)) for name in distinct] + [-1])
+        for name in distinct:
+            if name is not None and len(words) < MAX_DISTINCT:
+                words.setdefault(name, len(words))
+        table = np.array([-1 if name is None else words.get(name, -1) for name in distinct] + [-1])
         return table[indices].astype(np.int32)
 
 

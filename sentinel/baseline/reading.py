@@ -90,7 +90,7 @@ def _open_parquet(path: Path, batch_rows: int) -> TableFile:
         schema, n_rows = file.schema_arrow, file.metadata.num_rows
 
     def read(columns: Sequence[str]) -> Iterator[pa.Table]:
-        with pq.ParquetFile(path) as again:
+        with pq.ParquetFile(path, pre_buffer=False) as again:  # buffers fetched ahead are held until the file is closed
             for batch in again.iter_batches(batch_size=batch_rows, columns=list(columns)):
                 yield pa.Table.from_batches([batch])
 

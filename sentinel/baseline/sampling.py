@@ -96,6 +96,11 @@ class RepeatedKeys:
         repeated = self._counts > 1
         return int(repeated.sum()) / n, int((repeated & (self._low != self._high)).sum()) / n
 
+    def row_ratio(self) -> float:
+        """Share of rows whose id comes more than once, 0..1."""
+        self._compact()
+        return int(self._counts[self._counts > 1].sum()) / max(int(self._counts.sum()), 1)
+
     def _compact(self) -> None:
         keys = np.concatenate([self._keys, *(k for k, _ in self._waiting)])
         low = np.concatenate([self._low, *(c for _, c in self._waiting)])

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from sentinel.baseline.artifact import Baseline, OfflineEstimate
+from sentinel.baseline.artifact import Baseline, BaselineMeta, OfflineEstimate
 from sentinel.baseline.checks import feature_aucs
+from sentinel.baseline.times import rfc3339
 from sentinel.config.durations import Duration
 from sentinel.stats.bayes import minimum_detectable_gap
 from sentinel.stats.estimate import Estimate
@@ -48,17 +49,11 @@ def summary_lines(baseline: Baseline) -> Iterator[str]:
 def lines(baseline: Baseline) -> Iterator[str]:
     """The whole baseline, readable."""
     meta = baseline.meta
-    trained = (
-        "not given"
-        if meta.n_train_rows is None
-        else f"{meta.n_train_rows:,}{_period(meta.train_start, meta.train_end)}"
-    )
     yield f"baseline    {meta.model} {meta.version} ({meta.task}), {baseline.digest[:12]}"
     yield f"built       {meta.created_at} by {meta.generated_by}"
-    yield f"validation  {meta.n_rows:,} rows{_period(meta.validation_start, meta.validation_end)}"
-    yield f"training    {trained}"
-    yield f"split       {_split(meta.manifest)}"
-    yield f"outcomes    {baseline.summary.n_outcomes:,}; {_delay(baseline)}; awaited {Duration(meta.horizon_seconds)}"
+    yield from _origin(meta)
+    awaited = Duration(meta.horizon_seconds).rounded()
+    yield f"outcomes    {baseline.summary.n_outcomes:,}; {_delay(baseline)}; awaited {awaited}"
     yield ""
     yield from summary_lines(baseline)
     slices = [e for e in meta.estimates if e.metric == "auc" and e.slice != "all"]
@@ -75,6 +70,22 @@ def lines(baseline: Baseline) -> Iterator[str]:
     yield from _cut(_table(("feature (strongest first)", "kind", "AUC alone", "missing"), rows))
     for name, why in meta.ignored.items():
         yield f"not watched: {name} ({why})"
+
+
+def _origin(meta: BaselineMeta) -> Iterator[str]:
+    """Which rows these are: offline ones and how they were parted, or the live traffic that someone accepted."""
+    rows = f"{meta.n_rows:,} rows{_period(meta.validation_start, meta.validation_end)}"
+    promoted = meta.provenance
+    if promoted is not None:
+        span = f"{rfc3339(promoted.since_us)[:19]}Z to {rfc3339(promoted.until_us)[:19]}Z"
+        yield f"live        {rows}"
+        yield f"promoted    from the panes of {span} ({promoted.n_panes}), counted under {promoted.parent[:12]}"
+        yield f"note        {promoted.note}"
+        return
+    yield f"validation  {rows}"
+    known = meta.n_train_rows is not None
+    yield f"training    {f'{meta.n_train_rows:,}{_period(meta.train_start, meta.train_end)}' if known else 'not given'}"
+    yield f"split       {_split(meta.manifest)}"
 
 
 def detectable_gap(estimate: OfflineEstimate) -> float | None:
@@ -137,7 +148,7 @@ def _delay(baseline: Baseline) -> str:
     delays = baseline.meta.outcome_delay_seconds
     if delays is None:
         return "delay unknown"
-    half, most = (Duration(round(delays[name])) for name in ("p50", "max"))
+    half, most = (Duration(delays[name]).rounded() for name in ("p50", "max"))
     return f"half known after {half}, all after {most}"
 
 

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from sentinel.baseline.edges import between
-from sentinel.baseline.profile import ColumnProfile, Profile
-from sentinel.config.model import Slice, SliceBins, slice_columns
+from sentinel.baseline.profile import SCORE, ColumnProfile, Profile
+from sentinel.config.model import Model, Slice, SliceBins, slice_columns
 from sentinel.errors import BaselineError
+from sentinel.events.batch import F64
 from sentinel.events.schema import category
-from sentinel.summaries.layout import SliceColumn, cross_value
+from sentinel.summaries.layout import OF_SCORE, SliceColumn, cross_value
 
 DEFAULT_MAX_VALUES = 50
 """Slice values kept apart where the configuration does not say: that of ``SliceBins``."""
-
-
-def crossed_columns(slices: Sequence[Slice]) -> frozenset[str]:
-    """Columns whose pairs of values have to be counted."""
-    return frozenset(name for item in slices if isinstance(item, list) for name in item)
+N_BANDS, N_QUARTERS = 5, 4
+EDGE_DIGITS = 3
+"""Of edges that nobody asked for: they are names too."""
 
 
 def slice_layout(slices: Sequence[Slice], profile: Profile) -> tuple[SliceColumn, ...]:
@@ -33,6 +32,57 @@ def slice_layout(slices: Sequence[Slice], profile: Profile) -> tuple[SliceColumn
         If a column is not there, plays another part, or cannot be sliced as asked.
     """
     return tuple(_resolve(item, profile) for item in slices)
+
+
+def built_in_slices(model: Model, profile: Profile) -> tuple[SliceColumn, ...]:
+    """The slices that no one has to cut: by the score, and by the columns that are said to tell age and length.
+
+    Their names begin with ``@``. Where the score, or a column, has one value only, there is nothing to cut.
+
+    Raises
+    ------
+    BaselineError
+        If a column is not there, plays another part or is no number, or if a configured slice has such a name.
+    """
+    wanted = model.built_in_slices
+    found = list(_by_score(model, profile)) if model.task == "binary" else []
+    for role in ("entity_age", "recency", "input_length"):
+        name = getattr(wanted, role)
+        if name is None:
+            continue
+        column = _column(name, profile)
+        if column.kind != "numeric":
+            raise BaselineError(f"built_in_slices.{role}: the column {name!r} is no number")
+        found.extend(_at_quantiles(f"@{role}", name, profile.rows[name].astype(np.float64), N_QUARTERS))
+    taken = {"*".join(slice_columns(item)) for item in model.slices}
+    for spec in found:
+        if spec.name in taken:
+            raise BaselineError(f"the slice {spec.name!r} has the name of a built-in one: rename the column")
+    return tuple(found)
+
+
+def _by_score(model: Model, profile: Profile) -> Iterator[SliceColumn]:
+    if model.built_in_slices.predicted_class:
+        edges = (model.threshold,)
+        yield SliceColumn(name="@predicted_class", columns=(OF_SCORE,), values=("negative", "positive"), edges=edges)
+    if model.built_in_slices.score_band:
+        yield from _at_quantiles("@score_band", OF_SCORE, profile.rows[SCORE].astype(np.float64), N_BANDS)
+
+
+def _at_quantiles(name: str, column: str, values: F64, n_parts: int) -> Iterator[SliceColumn]:
+    """Cut where the offline values fall into equal parts, at edges of few digits; values that repeat make fewer."""
+    known = np.sort(values[np.isfinite(values)])
+    if not len(known):
+        return
+    ranks = np.ceil(np.arange(1, n_parts) / n_parts * len(known)).astype(np.int64)
+    cuts = {_rounded(cut) for cut in known[np.minimum(ranks, len(known) - 1)].tolist()}
+    edges = sorted(cut for cut in cuts if known[0] < cut <= known[-1])
+    if edges:
+        yield SliceColumn(name=name, columns=(column,), values=_spans(edges), edges=tuple(edges))
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{EDGE_DIGITS}g}")
 
 
 def _resolve(item: Slice, profile: Profile) -> SliceColumn:

@@ -1,4 +1,4 @@
-"""``sentinel baseline``: build the offline estimate from files, or show one."""
+"""``sentinel baseline``: build the offline estimate from files, show one, or promote live traffic to a new one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 
 NAME = "baseline"
-HELP = "Build the offline estimate that live metrics are held against, or show one."
+HELP = "Build the offline estimate that live metrics are held against, show one, or promote live traffic to one."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the two subcommands."""
+    """Declare the subcommands."""
     commands = parser.add_subparsers(dest="baseline_command", metavar="COMMAND", required=True)
     build_help = "Build a baseline from validation rows."
     build = commands.add_parser("build", help=build_help, description=build_help, allow_abbrev=False)
@@ -20,6 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     build.add_argument("--train", type=Path, help="the rows that the model was trained on (Parquet or CSV)")
     build.add_argument("--manifest", type=Path, help="how the rows were split (YAML)")
+    build.add_argument(
+        "--score-with",
+        metavar="MODULE:CALLABLE",
+        help="the model itself: takes rows as a pandas frame, returns one score each; scores the rows again with each "
+        "feature of the manifest's serving_defaults, or with a serving_default in the configuration, at that value",
+    )
     build.add_argument("--output", type=Path, required=True, help="the baseline to write")
     build.add_argument("--model", help="the model, when the configuration has several")
     build.add_argument("--version", help="its version, when it has several")
@@ -28,29 +34,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show = commands.add_parser("show", help=show_help, description=show_help, allow_abbrev=False)
     show.add_argument("baseline", type=Path, metavar="FILE", help="the baseline")
     show.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
+    _add_promote(commands)
+
+
+def _add_promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    promote_help = (
+        "Make live traffic, whose drift someone has accepted, the new reference. Reads what the daemon has "
+        "checkpointed, also while it runs; takes panes with settled outcomes only. The daemon takes the new file up "
+        "on a reload."
+    )
+    promote = commands.add_parser(
+        "promote", help="Make accepted live traffic the new reference.", description=promote_help, allow_abbrev=False
+    )
+    promote.add_argument("--config", type=Path, required=True, help="the configuration of the daemon (YAML)")
+    promote.add_argument("--since", help="first moment to take, RFC 3339 (default: the first prediction)")
+    promote.add_argument("--until", help="last moment to take, RFC 3339 (default: the newest settled outcome)")
+    promote.add_argument("--note", required=True, help="why this traffic is accepted; kept with the baseline")
+    promote.add_argument("--output", type=Path, required=True, help="the baseline to write; never the one in use")
+    promote.add_argument("--model", help="the model, when the configuration has several")
+    promote.add_argument("--version", help="its version, when it has several")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build or show."""
-    return _build(args) if args.baseline_command == "build" else _show(args)
+    """Build, show or promote."""
+    command = {"build": _build, "show": _show, "promote": _promote}[args.baseline_command]
+    return command(args)
 
 
 def _build(args: argparse.Namespace) -> int:
     from sentinel.baseline.build import build_baseline
     from sentinel.baseline.show import summary_lines
     from sentinel.cli.choose import choose_model
+    from sentinel.cli.imported import load_callable
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
 
     model = choose_model(load_config(args.config), args.model, args.version)
+    rescore = None if args.score_with is None else load_callable(args.score_with)
     with Progress("baseline", quiet=args.quiet) as progress:
 
         def show(done: int, total: int, phase: str) -> None:
             progress.show(done / max(total, 1), phase)
 
         baseline = build_baseline(
-            model, args.validation, args.train, args.manifest, now_us=SystemClock().now_us(), progress=show
+            model,
+            args.validation,
+            args.train,
+            args.manifest,
+            now_us=SystemClock().now_us(),
+            rescore=rescore,
+            progress=show,
         )
     baseline.save(args.output)
     print(f"wrote {args.output} ({args.output.stat().st_size:,} bytes, sha256 {baseline.digest[:12]})")
@@ -70,3 +104,43 @@ def _show(args: argparse.Namespace) -> int:
     else:
         print("\n".join(lines(baseline)))
     return 0
+
+
+def _promote(args: argparse.Namespace) -> int:
+    from sentinel.app.judge import settled_until
+    from sentinel.app.models import watch
+    from sentinel.app.stored_panes import stored_panes
+    from sentinel.baseline.artifact import Baseline
+    from sentinel.baseline.promote import promote
+    from sentinel.baseline.show import summary_lines
+    from sentinel.cli.choose import choose_model
+    from sentinel.clock import SystemClock
+    from sentinel.config import load_config
+    from sentinel.errors import BaselineError
+
+    config = load_config(args.config)
+    settings = choose_model(config, args.model, args.version)
+    if settings.baseline is None:
+        raise BaselineError(f"model {settings.name} {settings.version} has no baseline, so nothing was counted by one")
+    if args.output.exists() and args.output.samefile(Path(settings.baseline)):
+        raise BaselineError(f"{args.output} is the baseline in use: write the new one beside it, then configure it")
+    model = watch(settings, Baseline.load(Path(settings.baseline)))
+    panes, through = stored_panes(Path(config.state.directory), model.plan)
+    settled = settled_until(through, model.plan)
+    until = settled if args.until is None else min(settled, _moment(args.until, "--until"))
+    since = 0 if args.since is None else _moment(args.since, "--since")
+    promoted = promote(model.baseline, panes.between(since, until), note=args.note, now_us=SystemClock().now_us())
+    promoted.save(args.output)
+    print(f"wrote {args.output} ({args.output.stat().st_size:,} bytes, sha256 {promoted.digest[:12]})")
+    print("\n".join(summary_lines(promoted)))
+    return 0
+
+
+def _moment(text: str, option: str) -> int:
+    from sentinel.errors import FatalError
+    from sentinel.events.times import BAD_TIME, parse_time
+
+    at_us = parse_time(text)
+    if at_us == BAD_TIME:
+        raise FatalError(f"{option}: {text!r} is no time; write it like 2026-11-20T12:00:00Z")
+    return at_us

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, str] = {
     "baseline": "sentinel.cli.baseline",
+    "benchmark": "sentinel.cli.benchmark",
     "check-config": "sentinel.cli.check_config",
     "dashboards": "sentinel.cli.dashboards",
     "demo": "sentinel.cli.demo",
@@ -18,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "run": "sentinel.cli.run",
     "rules": "sentinel.cli.rules",
     "schema": "sentinel.cli.schema",
+    "simulate": "sentinel.cli.simulate",
     "version": "sentinel.cli.version",
 }
 """Name on the command line, and the module that is it; imported by :func:`load` alone."""

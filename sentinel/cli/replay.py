@@ -26,6 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", type=Path, help="predictions with their outcomes (Parquet or CSV)")
     parser.add_argument("--predictions", type=Path, help="predictions alone; needs --outcomes")
     parser.add_argument("--outcomes", type=Path, help="outcomes alone; needs --predictions")
+    parser.add_argument("--backfills", type=Path, help="features recomputed for the moment of prediction, by its id")
     parser.add_argument("--report", type=Path, help="write the report here as JSON")
     parser.add_argument("--dead-letters", type=Path, help="write what was refused here, one JSON object a line")
     parser.add_argument("--model", help="the model, when the configuration has several")
@@ -75,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from sentinel.diagnosis.words import explain
     from sentinel.events.codecs.arrow import ArrowCodec
     from sentinel.ingest.dead_letters import DeadLetterFile
-    from sentinel.ingest.replay import ReplaySource
+    from sentinel.ingest.replay import ReplaySource, ScheduledBackfills
 
     config = load_config(args.config)
     settings = choose_model(config, args.model, args.version)
@@ -88,7 +89,14 @@ def run(args: argparse.Namespace) -> int:
     predictions, outcomes = _files(args)
     if args.report is not None and not args.report.parent.is_dir():
         raise FatalError(f"cannot write {args.report}: there is no such folder")  # found before the work, not after
-    source = ReplaySource(predictions, outcomes, codec, settings.columns, rows_per_batch=ROWS_PER_LOOK)
+    source = ReplaySource(
+        predictions,
+        outcomes,
+        codec,
+        settings.columns,
+        rows_per_batch=ROWS_PER_LOOK,
+        backfills=None if args.backfills is None else ScheduledBackfills(args.backfills, codec),
+    )
     letters = None
     if args.dead_letters is not None:
         letters = DeadLetterFile(args.dead_letters, int(config.limits.dead_letter_file_bytes), clock)

@@ -94,8 +94,11 @@ def _choose(origin: Origin, node: yaml.Node, union: Any, keys: Keys) -> Any:
             return NoneType
     if len(members) == 1:
         return members[0]
+    if isinstance(node, yaml.ScalarNode) and {float, str} <= set(members):
+        value = _scalar(origin, node, keys).value
+        return float if isinstance(value, int | float) and not isinstance(value, bool) else str
     # A union of several kinds has one for each form: text, a list, a mapping.
-    return next(member for member in members if isinstance(node, _node_kind(member)))
+    return next((member for member in members if isinstance(node, _node_kind(member))), members[0])
 
 
 def _bind_struct(origin: Origin, node: yaml.Node, struct: type[msgspec.Struct], keys: Keys) -> msgspec.Struct:

@@ -41,6 +41,19 @@ class Duration(float):
         milliseconds = sum(int(number) * _UNITS_MS[unit] for number, unit in _PART.findall(value))
         return cls(milliseconds / 1_000)
 
+    def rounded(self) -> Duration:
+        """To what a reader needs: days and hours, hours and minutes, or seconds.
+
+        Examples
+        --------
+        >>> str(Duration(1_440_234.522).rounded())
+        '16d16h'
+        """
+        if self <= 0:
+            return Duration(0.0)
+        unit = next((unit for least, unit in ((86_400.0, 3_600.0), (3_600.0, 60.0)) if self >= least), 1.0)
+        return Duration(max(round(self / unit), 1) * unit)
+
     def __str__(self) -> str:
         rest = round(self * 1_000)
         text = ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
@@ -15,8 +14,22 @@ from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError, Keys
 from sentinel.config.fields import PATTERN_MEANING, Text, bounded, parsed, path_to
 
+CAUSES = (
+    "target_leakage",
+    "temporal_leakage",
+    "group_leakage",
+    "duplicate_leakage",
+    "preprocessing_leakage",
+    "selection_optimism",
+    "train_serve_skew",
+    "data_quality_fault",
+    "covariate_drift",
+    "label_shift",
+    "concept_drift",
+    "none",
+)
+"""The causes that may be given a prior."""
 Task = Literal["binary", "multiclass", "regression", "ranking"]
-SUPPORTED_TASKS: tuple[Task, ...] = ("binary",)
 
 _NO_CONTROL = {
     "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$",
@@ -62,13 +75,65 @@ class SliceBins(_Section, frozen=True):
 Slice = str | SliceBins | list[str]
 
 
+class BuiltInSlices(_Section, frozen=True):
+    """Slices that no one has to cut. Those of a column are cut at its offline quartiles."""
+
+    predicted_class: Annotated[
+        bool,
+        Meta(description="Predictions at or above the threshold, and those below. For binary tasks; on by default."),
+    ] = True
+    score_band: Annotated[
+        bool,
+        Meta(
+            description="Fifths of the offline score: where the model is sure (the ends) and where it is not. For "
+            "binary tasks; on by default."
+        ),
+    ] = True
+    entity_age: Annotated[
+        _ColumnName | None,
+        Meta(
+            description="A number that says how long the entity has been known. Unset: none.",
+            examples=["tenure_days"],
+        ),
+    ] = None
+    recency: Annotated[
+        _ColumnName | None,
+        Meta(
+            description="A number that says how old the news of the entity is. Unset: none.",
+            examples=["days_since_last_visit"],
+        ),
+    ] = None
+    input_length: Annotated[
+        _ColumnName | None,
+        Meta(description="A number that says how long the input is. Unset: none.", examples=["n_tokens"]),
+    ] = None
+
+
 class Columns(_Section, frozen=True):
     """Which column of a file, or field of an event, plays which part. Defaults: the canonical event names."""
 
     prediction_id: Annotated[_ColumnName, Meta(description="Joins a prediction with its outcome.")] = "prediction_id"
     predicted_at: Annotated[_ColumnName, Meta(description="When the prediction was made.")] = "predicted_at"
-    score: Annotated[_ColumnName, Meta(description="What the model said: P(positive) for a binary task.")] = "score"
-    outcome: Annotated[_ColumnName, Meta(description="What turned out to be true: 0 or 1 for a binary task.")] = (
+    score: Annotated[_ColumnName, Meta(description="What the model said: P(positive), or a number.")] = "score"
+    scores: Annotated[
+        _ColumnName,
+        Meta(
+            description="Of a multiclass task: the probability of each class. In files a struct column of this name, "
+            "or a column scores.CLASS for each class."
+        ),
+    ] = "scores"
+    items: Annotated[
+        _ColumnName,
+        Meta(description="Of a ranking: the ranked items. In files lists of structs (id, score)."),
+    ] = "items"
+    relevance: Annotated[
+        _ColumnName,
+        Meta(
+            description="Of a ranking: the grades that items earned. In files lists of structs (id, grade), a map, or "
+            "a struct with a field for each item."
+        ),
+    ] = "relevance"
+    outcome: Annotated[_ColumnName, Meta(description="What turned out to be true: 0 or 1, a number, or a class.")] = (
         "outcome"
     )
     outcome_at: Annotated[_ColumnName, Meta(description="When the outcome became known.")] = "outcome_at"
@@ -76,6 +141,10 @@ class Columns(_Section, frozen=True):
         _ColumnName,
         Meta(description="The entity a row is about (user, machine); rows of one entity are not independent."),
     ] = "group"
+    feature_times: Annotated[
+        _ColumnName,
+        Meta(description="When each feature's value came to be known: a struct or a map of times by feature."),
+    ] = "feature_times"
 
     def __post_init__(self) -> None:
         if self.score == self.outcome:
@@ -83,6 +152,17 @@ class Columns(_Section, frozen=True):
         if self.prediction_id in (self.score, self.outcome):
             message = f"prediction_id is read from {self.prediction_id!r}, which is the score or the outcome"
             raise ConfigError(message, keys=("prediction_id",))
+
+    def roles(self, task: Task) -> dict[str, str]:
+        """Column by part, for the parts that a task has: a column of any other part's name is a feature."""
+        own = {
+            "binary": ("score", "outcome"),
+            "regression": ("score", "outcome"),
+            "multiclass": ("scores", "outcome"),
+            "ranking": ("items", "relevance"),
+        }
+        others = {part for parts in own.values() for part in parts} - set(own[task])
+        return {part: getattr(self, part) for part in self.__struct_fields__ if part not in others}
 
 
 class Feature(_Section, frozen=True):
@@ -102,13 +182,42 @@ class Feature(_Section, frozen=True):
     max_age: Annotated[
         Duration | None,
         bounded(
-            "The oldest value that may be served. Unset: not checked, since only its owner knows.",
+            "The oldest value that may be served, by the feature times of the events. Counted from the next baseline "
+            "build on. Unset: not checked, since only its owner knows.",
             Duration.parse("1s"),
             Duration.parse("3650d"),
             examples=["1h"],
         ),
     ] = None
+    range: Annotated[
+        Annotated[list[float | None], Meta(min_length=2, max_length=2)] | None,
+        Meta(
+            description="The lowest and the highest number that its owner expects, null for no bound. Every value is "
+            "held against it. Counted from the next baseline build on. Unset: not checked.",
+            examples=[[0, 120], [0, None]],
+        ),
+    ] = None
+    serving_default: Annotated[
+        float | str | None,
+        Meta(
+            description="What serving fills in while the value is not known. With it, and with the model as a "
+            "callable, a baseline build can tell what the model is worth without the feature. serving_defaults of "
+            "the manifest, which also takes null, wins over it. Unset: not known.",
+            examples=[0, "unknown"],
+        ),
+    ] = None
     note: Annotated[str, Meta(description="Free text shown beside its findings.", max_length=2_000)] = ""
+
+    def __post_init__(self) -> None:
+        if self.range is None:
+            return
+        low, high = self.range
+        if low is not None and high is not None and not low <= high:
+            raise ConfigError(f"the lowest number {low:g} lies above the highest {high:g}", keys=("range",))
+        if low is None and high is None:
+            raise ConfigError("at least one of the two numbers is needed", keys=("range",))
+        if self.kind == "categorical":
+            raise ConfigError("a range is for numbers, and this feature is categorical", keys=("range",))
 
 
 class Outcome(_Section, frozen=True):
@@ -122,6 +231,16 @@ class Outcome(_Section, frozen=True):
             Duration.parse("1s"),
             Duration.parse("730d"),
             examples=["14d"],
+        ),
+    ] = None
+    maturity: Annotated[
+        Duration | None,
+        bounded(
+            "The age from which a prediction's outcome is taken as settled; younger ones wait, because early outcomes "
+            "are not like the rest. Unset: measured on the baseline, where 99 % of the outcomes had come.",
+            Duration.parse("1s"),
+            Duration.parse("730d"),
+            examples=["7d"],
         ),
     ] = None
     absence: Annotated[
@@ -235,8 +354,20 @@ class Alerts(_Section, frozen=True):
             lt=0.5,
         ),
     ] = 0.1
+    priors: Annotated[
+        dict[str, Annotated[float, Meta(gt=0.0, le=1_000.0)]],
+        Meta(
+            description="How many times as likely as in training of the scorecard a cause is held before any "
+            "evidence, by cause. Empty by default: what the simulated worlds gave.",
+            examples=[{"group_leakage": 0.2, "concept_drift": 2.0}],
+        ),
+    ] = msgspec.field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        unknown = next((name for name in self.priors if name not in CAUSES), None)
+        if unknown is not None:
+            message = f"{unknown!r} is no cause that has a prior"
+            raise ConfigError(message, keys=("priors", unknown), hint=f"there are {', '.join(CAUSES)}")
         if self.warn_alpha < self.alpha:
             message = f"a warning must not be rarer than a page: {self.warn_alpha} is below alpha {self.alpha}"
             raise ConfigError(message, keys=("warn_alpha",))
@@ -274,6 +405,10 @@ class Model(_Section, frozen=True):
             examples=[["region", {"column": "age", "bins": [25, 40, 60]}, ["region", "plan"]]],
         ),
     ] = msgspec.field(default_factory=list)
+    built_in_slices: Annotated[
+        BuiltInSlices,
+        Meta(description="Slices beside the configured ones. Counted from the next baseline build on."),
+    ] = msgspec.field(default_factory=BuiltInSlices)
     columns: Annotated[Columns, Meta(description="Names of the columns or fields.")] = msgspec.field(
         default_factory=Columns
     )
@@ -294,17 +429,20 @@ class Model(_Section, frozen=True):
             lt=1.0,
         ),
     ] = 0.5
+    ranks: Annotated[
+        int,
+        Meta(description="Of a ranking: how many ranks count, the k of NDCG at k. Fixed by the baseline.", ge=2, le=16),
+    ] = 10
     outcome: Annotated[Outcome, Meta(description="How outcomes arrive.")] = msgspec.field(default_factory=Outcome)
     panes: Annotated[Panes, Meta(description="Spans of time.")] = msgspec.field(default_factory=Panes)
     alerts: Annotated[Alerts, Meta(description="When to raise a gap.")] = msgspec.field(default_factory=Alerts)
 
     def __post_init__(self) -> None:
-        if self.task not in SUPPORTED_TASKS:
-            supported = ", ".join(SUPPORTED_TASKS)
-            message = f"task {self.task!r} is not supported by this version"
-            raise ConfigError(message, keys=("task",), hint=f"supported: {supported}")
+        if self.task != "binary" and self.outcome.absence == "negative":
+            message = f"silence cannot mean a negative where the task is {self.task}"
+            raise ConfigError(message, keys=("outcome", "absence"))
         _check_slices(self.slices)
-        _check_features(self.features, self.columns)
+        _check_features(self.features, self.columns.roles(self.task))
 
     @property
     def key(self) -> str:
@@ -333,18 +471,13 @@ def _check_slices(slices: list[Slice]) -> None:
             raise ConfigError(f"the slice {' x '.join(columns)!r} is already slices[{first}]", keys=at)
 
 
-def _check_features(features: dict[str, Feature], columns: Columns) -> None:
-    parts = dict(_column_parts(columns))
+def _check_features(features: dict[str, Feature], roles: dict[str, str]) -> None:
+    parts = {column: part for part, column in roles.items()}
     for name in features:
         _check_name(name, "a feature", ("features", name))
         if name in parts:
             message = f"{name!r} is the column of {parts[name]}, not a feature"
             raise ConfigError(message, keys=("features", name))
-
-
-def _column_parts(columns: Columns) -> Iterator[tuple[str, str]]:
-    for part in columns.__struct_fields__:
-        yield getattr(columns, part), part
 
 
 def _check_name(name: str, what: str, keys: Keys) -> None:

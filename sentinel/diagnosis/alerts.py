@@ -8,12 +8,14 @@ from typing import Final
 
 import msgspec
 
-from sentinel.diagnosis.conditions import Condition, conditions
+from sentinel.diagnosis.conditions import Condition, Needs, conditions
 from sentinel.diagnosis.report import Alert, Verdict
 from sentinel.evaluation.findings import Evaluation
 
 QUIET: Final = 3
 """Evaluations in a row without its condition, after which an alert is resolved."""
+IDLE: Final = 5
+"""Looks in a row at nothing new at all that count as one: when a stream has ended, waiting tells no more."""
 MOST_RESOLVED: Final = 200
 """Resolved alerts that are remembered, the latest first to stay."""
 
@@ -23,10 +25,14 @@ _RANK: Final = {"info": 0, "warning": 1, "critical": 2}
 
 @dataclass(frozen=True, slots=True)
 class _Watch:
-    """How a condition has behaved: looks in a row with it, at least at ``severity``, and looks in a row without."""
+    """How a condition has behaved: looks in a row with it, at least at ``severity``, and looks in a row without.
+
+    Only looks that saw something new count; ``needs`` says what.
+    """
 
     on: Mapping[str, int] = field(default_factory=dict)
     off: Mapping[str, int] = field(default_factory=dict)
+    needs: Needs = "outcomes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class AlertBook:
 
     alerts: tuple[Alert, ...] = ()
     _watches: Mapping[Key, _Watch] = field(default_factory=dict)
+    _seen: Mapping[str, int] = field(default_factory=dict)
+    _idle: int = 0
 
     @property
     def active(self) -> tuple[Alert, ...]:
@@ -66,27 +74,41 @@ class AlertBook:
         Notes
         -----
         A condition fires after as many evaluations in a row as it asks for, and resolves after ``QUIET`` without
-        it. One that grows more severe, or less, for long enough is resolved and fired anew with its new severity.
+        it. Looks count that saw new predictions or, for what rests on outcomes, newly mature outcomes: looking again
+        at the same counts says nothing new. Only where nothing comes any more do ``IDLE`` looks count as one. One that
+        grows more severe, or less, for long enough is resolved and fired anew with its new severity.
         """
         present = {(c.name, c.metric, c.slice): c for c in conditions(evaluation, verdict, counts)}
         active = {(a.name, a.metric, a.slice): a for a in self.active}
+        seen = _sizes(evaluation, counts)
+        idle = self._idle + 1 if seen == self._seen else 0
+        news = {needs: self._seen.get(needs) != size or idle == IDLE for needs, size in seen.items()}
         watches: dict[Key, _Watch] = {}
         alerts = list(self.alerts)
         for key in dict.fromkeys([*active, *present, *self._watches]):
             condition, alert = present.get(key), active.get(key)
-            watch = _look(self._watches.get(key, _Watch()), condition)
+            watch = _look(self._watches.get(key, _Watch()), condition, news)
             if condition is not None or alert is not None:
                 watches[key] = watch
             _settle(alerts, alert, condition, watch, counts.get("joined", 0), at)
-        return AlertBook(_trimmed(alerts), watches)
+        return AlertBook(_trimmed(alerts), watches, seen, idle % IDLE)
 
 
-def _look(watch: _Watch, condition: Condition | None) -> _Watch:
+def _sizes(evaluation: Evaluation, counts: Mapping[str, int]) -> dict[str, int]:
+    """How much a look rests on: predictions, and outcomes that are old enough to be judged."""
+    headline = evaluation.headline("auc")
+    judged = counts.get("joined", 0) if headline is None else headline.online.n
+    return {"predictions": counts.get("predictions", 0), "outcomes": judged}
+
+
+def _look(watch: _Watch, condition: Condition | None, news: Mapping[str, bool]) -> _Watch:
     """Count one more look, for each severity: a critical condition also counts as a warning."""
+    needs = watch.needs if condition is None else condition.needs
+    step = int(news[needs])
     rank = -1 if condition is None else _RANK[condition.severity]
-    on = {name: watch.on.get(name, 0) + 1 if rank >= level else 0 for name, level in _RANK.items()}
-    off = {name: 0 if rank >= level else watch.off.get(name, 0) + 1 for name, level in _RANK.items()}
-    return _Watch(on, off)
+    on = {name: max(watch.on.get(name, 0) + step, 1) if rank >= level else 0 for name, level in _RANK.items()}
+    off = {name: 0 if rank >= level else max(watch.off.get(name, 0) + step, 1) for name, level in _RANK.items()}
+    return _Watch(on, off, needs)
 
 
 def _settle(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from sentinel.diagnosis.evidence import find_suspects, is_mix
+from sentinel.diagnosis.own_metrics import describe_gap, raised
+from sentinel.diagnosis.proofs import BACKFILL_P, FEWEST_TIMES, LEAST_AFTER
 from sentinel.diagnosis.report import Cause, Severity, Verdict
 from sentinel.diagnosis.signatures.served_values import describe
 from sentinel.diagnosis.verdict import leakage_probability
-from sentinel.evaluation.findings import Evaluation, Finding
+from sentinel.evaluation.drift import LARGE
+from sentinel.evaluation.findings import Evaluation, FeatureFinding, Finding
 
 PAGE_PROBABILITY: Final = 0.8
 """Of the leakage family: at this and above verdicts were right 20 to 25 times of 20 to 25."""
@@ -21,15 +24,20 @@ AT_ONCE: Final = 1
 """For evidence that already holds at every look."""
 MOST_SLICE_ALERTS: Final = 20
 """More slices than this at once are one problem, not twenty."""
+MOST_NAMED: Final = 3
+"""Features named in one summary."""
 FEWEST_UNLABELLED: Final = 100
 """Predictions without outcome, past the horizon, before silence is a fault."""
 FEWEST_PREDICTIONS: Final = 500
 """Predictions before a share of missing values is taken at its word."""
 
 
+Needs = Literal["outcomes", "predictions"]
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A state that deserves an alert once it has lasted ``patience`` evaluations."""
+    """A state that deserves an alert once it has lasted ``patience`` evaluations, each with more of what it needs."""
 
     name: str
     severity: Severity
@@ -38,6 +46,7 @@ class Condition:
     slice: str = "all"
     cause: Cause | None = None
     patience: int = PATIENCE
+    needs: Needs = "outcomes"
 
 
 def conditions(evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, int]) -> tuple[Condition, ...]:
@@ -61,23 +70,15 @@ def conditions(evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, in
     return (
         *_leakage(headline, evaluation, verdict),
         *gap,
+        *_own(evaluation, verdict),
         *(() if gap else _slices(evaluation)),
+        *_changed(headline, evaluation),
+        *_future(evaluation),
         *_skew(headline, verdict),
+        *_drift(evaluation),
         *_data_quality(evaluation, counts),
         *_outcomes_missing(counts),
         *_insufficient(headline, evaluation, verdict),
-    )
-
-
-def describe_gap(finding: Finding) -> str:
-    """What moved, by how much, against which estimate, where."""
-    where = "over all traffic" if finding.slice == "all" else f"in slice {finding.slice}"
-    if finding.gap is None or finding.offline.value is None or finding.online.value is None:
-        return f"{finding.metric} {where} has no gap yet"
-    return (
-        f"{finding.metric} {where} is {finding.online.value:.3f} live on {finding.online.n} outcomes, "
-        f"{finding.offline.value:.3f} offline on {finding.offline.n} rows: worse by {finding.gap:.3f} "
-        f"({finding.lower:.3f} to {finding.upper:.3f} at every look)"
     )
 
 
@@ -118,14 +119,37 @@ def _gap(headline: Finding | None, evaluation: Evaluation, verdict: Verdict) -> 
     )
 
 
+def _own(evaluation: Evaluation, verdict: Verdict) -> Iterator[Condition]:
+    """The task's own metrics: near the top they move long before its question of yes or no does."""
+    for finding in raised(evaluation):
+        yield Condition(
+            name="SentinelOfflineOnlineGap",
+            severity="warning",
+            metric=finding.metric,
+            cause=verdict.cause,
+            summary=f"{describe_gap(finding)}; likeliest {verdict.cause.value} ({verdict.confidence:.0%}), "
+            f"{rivals(verdict)}",
+            patience=AT_ONCE,
+        )
+
+
 def _at_launch(evaluation: Evaluation) -> bool:
     return evaluation.launch.alarm and evaluation.confirmed
 
 
 def _slices(evaluation: Evaluation) -> Iterator[Condition]:
     """Slices of their own: where all traffic has a gap, its slices have it too and need no alert each."""
-    flagged = [f for f in evaluation.findings if f.slice != "all" and f.metric == "auc" and f.alarm]
+    named = [f for f in evaluation.findings if f.slice != "all" and not f.discovered]
+    flagged = [f for f in named if f.metric == "auc" and f.alarm]
     flagged.sort(key=lambda finding: finding.log_evidence or 0.0, reverse=True)
+    for found in (f for f in evaluation.findings if f.discovered and f.alarm):
+        yield Condition(
+            name="SentinelSliceGap",
+            severity="info",
+            metric=found.metric,
+            slice=found.slice,
+            summary=f"{describe_gap(found)}, and by more than elsewhere; the slice was found, not configured",
+        )
     for finding in flagged[:MOST_SLICE_ALERTS]:
         yield Condition(
             name="SentinelSliceGap",
@@ -151,6 +175,74 @@ def _skew(headline: Finding | None, verdict: Verdict) -> Iterator[Condition]:
     )
 
 
+def _changed(headline: Finding | None, evaluation: Evaluation) -> Iterator[Condition]:
+    """Worse than it was after launch: by ranking, or only by the mean loss, which a moving base rate moves too."""
+    change = evaluation.change
+    if headline is None or change is None or not (change.alarm or change.loss_alarm):
+        return
+    when = "" if change.onset is None else f", likeliest since {change.onset}"
+    between = "" if change.onset_lower is None else f" (between {change.onset_lower} and {change.onset_upper})"
+    what = "ranking has become worse" if change.alarm else "the mean loss has become worse, ranking has not"
+    yield Condition(
+        name="SentinelPerformanceChanged",
+        severity="warning" if change.alarm else "info",
+        metric=headline.metric,
+        summary=f"{what} since launch{when}{between}: {describe_gap(headline)}; a leak would show from launch on",
+        patience=AT_ONCE,
+    )
+
+
+def _future(evaluation: Evaluation) -> Iterator[Condition]:
+    """A feature that knows what comes after the prediction: by its offline times, its backfill, or as declared."""
+    proven = [(f, words) for f in evaluation.features for words in _knew(f)]
+    stated = [(f, words) for f in evaluation.features for words in _suspicious(f)]
+    if not (proven or stated):
+        return
+    told = "; ".join(f"feature {f.name!r} {words}" for f, words in (proven or stated)[:MOST_NAMED])
+    yield Condition(
+        name="SentinelFutureFeature",
+        severity="critical" if proven else "warning",
+        summary=f"{told}; it could also be a wrong clock, or times that say when a value was copied",
+        needs="predictions",
+    )
+
+
+def _knew(feature: FeatureFinding) -> Iterator[str]:
+    ages, backfill = feature.ages, feature.backfill
+    if ages is not None and ages.offline_n >= FEWEST_TIMES and ages.offline_after_prediction_ratio >= LEAST_AFTER:
+        yield f"was written after the prediction in {ages.offline_after_prediction_ratio:.0%} of offline rows"
+    if backfill is not None and backfill.p_value is not None and backfill.p_value < BACKFILL_P:
+        yield f"differs when recomputed in {backfill.mismatch_ratio:.0%}, and how depends on the outcome"
+
+
+def _suspicious(feature: FeatureFinding) -> Iterator[str]:
+    ages = feature.ages
+    if feature.available in ("after_prediction", "after_outcome"):
+        yield f"is declared to be available {feature.available.replace('_', ' ')}"
+    if ages is not None and ages.n >= FEWEST_TIMES and ages.after_prediction_ratio >= LEAST_AFTER:
+        yield f"is served with times after the prediction in {ages.after_prediction_ratio:.0%}"
+
+
+def _drift(evaluation: Evaluation) -> Iterator[Condition]:
+    """What moved most; the scores matter more than any feature, since the decisions hang on them."""
+    score = evaluation.score_drift
+    moved = [(f.drift.excess_psi or 0.0, f.name) for f in evaluation.features if f.drift is not None and f.drift.alarm]
+    moved = sorted((pair for pair in moved if pair[0] >= LARGE), reverse=True)
+    score_moved = score is not None and score.alarm and (score.excess_psi or 0.0) >= LARGE
+    if not (moved or score_moved):
+        return
+    named = ", ".join(f"{name!r} ({index:.2f})" for index, name in moved[:MOST_NAMED])
+    rest = f" and {len(moved) - MOST_NAMED} more" if len(moved) > MOST_NAMED else ""
+    told = [f"the scores ({score.excess_psi:.2f})"] if score_moved and score is not None else []
+    told += [f"features {named}{rest}"] if named else []
+    yield Condition(
+        name="SentinelDrift",
+        severity="warning" if score_moved else "info",
+        summary=f"moved from what offline validation saw, by stability index: {'; '.join(told)}; alone harmless",
+        needs="predictions",
+    )
+
+
 def _data_quality(evaluation: Evaluation, counts: Mapping[str, int]) -> Iterator[Condition]:
     if counts.get("predictions", 0) < FEWEST_PREDICTIONS:
         return
@@ -166,6 +258,7 @@ def _data_quality(evaluation: Evaluation, counts: Mapping[str, int]) -> Iterator
         severity="warning",
         summary=f"{describe(struck[0])}{others}; it could be a fault on the way to the model, or a value that is not "
         "known yet when the model is asked",
+        needs="predictions",
     )
 
 
@@ -178,12 +271,15 @@ def _outcomes_missing(counts: Mapping[str, int]) -> Iterator[Condition]:
         name="SentinelOutcomesMissing",
         severity="warning",
         summary=f"{unlabelled} predictions have passed their outcome horizon and not one has an outcome{hint}",
+        needs="predictions",
     )
 
 
 def _insufficient(headline: Finding | None, evaluation: Evaluation, verdict: Verdict) -> Iterator[Condition]:
     """Only what more live data cannot mend: waiting for outcomes is no news."""
     if verdict.cause is not Cause.INSUFFICIENT_EVIDENCE or evaluation.later_gap is None or headline is None:
+        return
+    if raised(evaluation):  # a gap is shown, only not by ranking, so its cause cannot be told
         return
     missing = "; ".join(verdict.missing_evidence)
     yield Condition(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from sentinel.baseline.evidence import StaticEvidence
 from sentinel.config.model import Alerts
 from sentinel.evaluation.findings import Evaluation, FeatureFinding, Finding, LaunchWindow, Value
 from sentinel.evaluation.performance import standard_error
@@ -98,12 +99,18 @@ class Evidence:
 
     Attributes
     ----------
+    evaluation : Evaluation
+        What all this was read from.
+    static : StaticEvidence
+        What is known of the offline evaluation besides its counts.
     headline : Finding
         AUC over all traffic.
     judged : bool
         Both sides have enough events for the gap to be judged.
     stands : bool
         The gap has passed the alarm on everything since launch.
+    changed : bool
+        Performance has passed the alarm on a change after launch.
     at_launch : bool
         It also stands in the launch window, and four windows later if those have come.
     retracted : bool
@@ -113,7 +120,7 @@ class Evidence:
     worth_knowing : float, AUC
         The gap that a verdict of ``none`` has to exclude: tolerance plus tau.
     mix_share : float or None
-        Share of the gap that other scores explain.
+        Share of the gap that other scores explain, those of another mix of slices included.
     slope_ratio : float or None
         Live over offline calibration slope.
     is_mix : bool
@@ -124,18 +131,21 @@ class Evidence:
         Relative change of the base rate, 0 unless it is sure.
     suspects : tuple of Suspect
         Worst first.
-    split_protocol : str or None
-        How offline rows were parted: ``random``, ``time``, ``group``; None where it is not known.
     n_predictions : int
     coverage : float
         Share of predictions whose outcome is known.
+    promoted : bool
+        The reference is live traffic that someone accepted, not an offline evaluation.
     """
 
+    evaluation: Evaluation
+    static: StaticEvidence
     headline: Finding
     launch: LaunchWindow
     later_gap: float | None
     judged: bool
     stands: bool
+    changed: bool
     at_launch: bool
     retracted: bool
     detectable: float | None
@@ -146,9 +156,9 @@ class Evidence:
     level_shift: float
     rate_shift: float
     suspects: tuple[Suspect, ...]
-    split_protocol: str | None
     n_predictions: int
     coverage: float
+    promoted: bool = False
 
     @property
     def offline_auc(self) -> float:
@@ -190,11 +200,14 @@ def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts:
     headline = evaluation.headline("auc") or _nothing()
     launch = evaluation.launch
     return Evidence(
+        evaluation=evaluation,
+        static=getattr(meta, "static", None) or StaticEvidence(),
         headline=headline,
         launch=launch,
         later_gap=evaluation.later_gap,
         judged=headline.log_evidence is not None,
         stands=headline.alarm,
+        changed=evaluation.change is not None and evaluation.change.alarm,
         at_launch=headline.alarm and launch.alarm and evaluation.confirmed,
         retracted=launch.alarm and not evaluation.confirmed,
         detectable=_detectable(headline, alerts),
@@ -205,9 +218,9 @@ def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts:
         level_shift=_change(evaluation.offline_calibration.intercept, evaluation.online_calibration.intercept),
         rate_shift=_rate_shift(evaluation),
         suspects=find_suspects(evaluation.features),
-        split_protocol=_split_protocol(meta),
         n_predictions=counts.get("predictions", 0),
-        coverage=counts.get("joined", 0) / max(counts.get("predictions", 0), 1),
+        coverage=_coverage(evaluation, counts),
+        promoted=getattr(meta, "provenance", None) is not None,
     )
 
 
@@ -234,15 +247,11 @@ def is_mix(evaluation: Evaluation) -> bool:
     return not any(s.collapsed and s.served_differently and s.useless_live for s in suspects)
 
 
-def _split_protocol(meta: Any) -> str | None:
-    manifest: Mapping[str, Any] = getattr(meta, "manifest", None) or {}
-    split = manifest.get("split") or {}
-    return str(split["protocol"]) if "protocol" in split else None
-
-
 def _mix_share(headline: Finding) -> float | None:
     mix, gap = headline.parts.score_mix, headline.gap
-    return mix / gap if mix is not None and gap is not None and gap > SMALLEST_GAP else None
+    if mix is None or gap is None or gap <= SMALLEST_GAP:
+        return None
+    return (mix + (headline.parts.slice_mix or 0.0)) / gap
 
 
 def _suspect(feature: FeatureFinding, top: float) -> Suspect:
@@ -301,6 +310,14 @@ def _rate_shift(evaluation: Evaluation) -> float:
     if rate is None or not rate.offline.value:
         return 0.0
     return _change(rate.offline, rate.online) / rate.offline.value
+
+
+def _coverage(evaluation: Evaluation, counts: Mapping[str, int]) -> float:
+    """Known outcomes among the predictions that are old enough for one; among all where ages are unknown."""
+    maturity = evaluation.maturity
+    if maturity is not None and maturity.coverage_ratio is not None:
+        return maturity.coverage_ratio
+    return counts.get("joined", 0) / max(counts.get("predictions", 0), 1)
 
 
 def _nothing() -> Finding:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
+from sentinel.diagnosis import own_metrics
 from sentinel.diagnosis.evidence import Evidence
 from sentinel.diagnosis.report import Cause
+from sentinel.diagnosis.scorecard import NAMED, Scorecard
+from sentinel.diagnosis.signatures import MEANINGS, Signal
 
-RIVAL = 0.02
+RIVAL: Final = 0.02
 """Probability from which a second cause is worth telling apart."""
+LEAST_WEIGHT: Final = 0.1
+"""Log-odds per standard deviation of a signal that could tell two causes apart."""
+MOST_WANTED: Final = 3
+"""More wishes than this are none."""
 
 
-def evidence_for(
-    cause: Cause, evidence: Evidence, probabilities: Mapping[Cause, float], counts: Mapping[str, int]
-) -> tuple[str, ...]:
-    """Name the evidence that would change or confirm this verdict.
+def evidence_for(cause: Cause, evidence: Evidence, counts: Mapping[str, int]) -> tuple[str, ...]:
+    """Name the data that the verdict lacks.
 
     Parameters
     ----------
     cause : Cause
     evidence : Evidence
-    probabilities : mapping of Cause to float
     counts : mapping of str to int
         ``predictions`` and ``joined``.
 
@@ -29,10 +34,40 @@ def evidence_for(
     tuple of str
     """
     if cause is Cause.INSUFFICIENT_EVIDENCE:
-        return tuple(_for_a_gap(evidence, counts))
-    if not evidence.stands:
-        return ()
-    return tuple(_for_a_cause(evidence, probabilities))
+        return (*_for_a_gap(evidence, counts), *own_metrics.wishes(evidence.evaluation, evidence.worth_knowing))
+    if evidence.stands and not evidence.launch.complete:
+        return (f"a complete launch window: {evidence.launch.n_outcomes} outcomes so far",)
+    return ()
+
+
+def signals_that_tell_apart(
+    card: Scorecard, signals: Mapping[str, Signal], probabilities: Mapping[Cause, float], cause: Cause
+) -> tuple[str, ...]:
+    """What would change the verdict's mind: the missing signals that weigh most between it and its rivals.
+
+    Parameters
+    ----------
+    card : Scorecard
+    signals : mapping of name to Signal
+    probabilities : mapping of Cause to float
+    cause : Cause
+        The verdict.
+
+    Returns
+    -------
+    tuple of str
+        The heaviest first.
+    """
+    weights: dict[str, float] = {}
+    for rival in NAMED:
+        if rival is cause or probabilities[rival] < RIVAL:
+            continue
+        for name, weight in card.weight_of_missing(cause, rival).items():
+            wanted = MEANINGS[name].wanted
+            if wanted is not None and signals[name].value is None and weight >= LEAST_WEIGHT:
+                weights[wanted] = max(weights.get(wanted, 0.0), weight * probabilities[rival])
+    ranked = sorted(weights, key=lambda wanted: weights[wanted], reverse=True)
+    return tuple(ranked[:MOST_WANTED])
 
 
 def _for_a_gap(evidence: Evidence, counts: Mapping[str, int]) -> Iterator[str]:
@@ -54,26 +89,3 @@ def _for_a_gap(evidence: Evidence, counts: Mapping[str, int]) -> Iterator[str]:
             f"more outcomes: {finding.online.n} so far can show a gap of {evidence.detectable:.3f} AUC, "
             f"{evidence.worth_knowing:.3f} is wanted"
         )
-
-
-def _for_a_cause(evidence: Evidence, probabilities: Mapping[Cause, float]) -> Iterator[str]:
-    named = next((s.finding.name for s in evidence.suspects), None)
-    alike = probabilities[Cause.TARGET_LEAKAGE] >= RIVAL and probabilities[Cause.TRAIN_SERVE_SKEW] >= RIVAL
-    if named is not None and (alike or probabilities[Cause.TEMPORAL_LEAKAGE] >= RIVAL):
-        yield (
-            f"feature times or a backfill of {named!r}: a feature that did not exist yet and one that is "
-            "served wrongly look alike in outcomes; the times at which its values were written, or its values "
-            "recomputed for the moment of prediction, tell them apart"
-        )
-    if evidence.split_protocol is None:
-        yield "the split: how rows were parted into training and validation (manifest, split.protocol)"
-    if _any(probabilities, Cause.DUPLICATE_LEAKAGE, Cause.GROUP_LEAKAGE):
-        yield "the overlap of training rows and entities with validation and with live traffic"
-    if probabilities[Cause.SELECTION_OPTIMISM] >= RIVAL:
-        yield "how many models were compared on the validation rows (manifest, candidates)"
-    if not evidence.launch.complete:
-        yield f"a complete launch window: {evidence.launch.n_outcomes} outcomes so far"
-
-
-def _any(probabilities: Mapping[Cause, float], *causes: Cause) -> bool:
-    return max(probabilities[cause] for cause in causes) >= RIVAL

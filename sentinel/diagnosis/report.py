@@ -8,7 +8,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from sentinel.evaluation.findings import FeatureFinding, Finding, LaunchWindow
+from sentinel.evaluation.findings import (
+    Change,
+    Counterfactual,
+    Drift,
+    FeatureFinding,
+    Finding,
+    LaunchWindow,
+    Maturity,
+    Overlap,
+    Residuals,
+    Shift,
+)
 
 API_VERSION: Literal["sentinel/v1"] = "sentinel/v1"
 
@@ -53,6 +64,13 @@ class Culprit(msgspec.Struct, frozen=True, kw_only=True):
     weight: Annotated[float, Meta(description="share of the suspicion, 0 to 1", ge=0, le=1)]
 
 
+class SecondCause(msgspec.Struct, frozen=True, kw_only=True):
+    """What explains the part of the gap that the first cause leaves."""
+
+    cause: Cause
+    probability: Annotated[float, Meta(description="given the first cause", ge=0, le=1)]
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The cause that explains the gap best, how sure, why, and what would settle it."""
 
@@ -68,6 +86,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     minimum_detectable_gap: Annotated[
         dict[str, float], Meta(description="metric -> the smallest gap that the offline estimate could ever prove")
     ] = {}
+    second: Annotated[SecondCause | None, Meta(description="a second cause beside the first, if one shows")] = None
+    scorecard: Annotated[str | None, Meta(description="digest of the coefficients that weighed the evidence")] = None
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +145,13 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"api_version": "
     findings: tuple[Finding, ...]
     features: tuple[FeatureFinding, ...] = ()
     launch: LaunchWindow
+    change: Change | None = None
+    shift: Shift | None = None
+    score_drift: Drift | None = None
+    counterfactuals: tuple[Counterfactual, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    maturity: Maturity | None = None
+    residuals: Residuals | None = None
     alerts: tuple[Alert, ...] = ()
     timeline: tuple[TimelinePoint, ...] = ()
 

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from sentinel.diagnosis import particulars
 from sentinel.diagnosis.report import Alert, Culprit, Report, Verdict
 from sentinel.evaluation.findings import FeatureFinding, Finding, Value
 
@@ -15,6 +16,13 @@ _MOST_FEATURES: Final = 5
 _MOST_SLICES: Final = 10
 _MOST_RIVALS: Final = 3
 _WORTH_NAMING: Final = 0.01
+
+_QUESTIONS: Final = {
+    "regression": "high outcomes (above the offline median) from low ones",
+    "ranking": "whether the item at a rank of the list, drawn for each prediction, proved relevant",
+    "multiclass": "whether the likeliest class, or the second likeliest, of a prediction came true",
+}
+"""What the AUC of a task is about, where it is not about positive outcomes."""
 
 _MEANINGS: Final = {
     "target_leakage": "a feature knew the outcome when the model was validated, and does not when it serves",
@@ -52,6 +60,12 @@ def explain(report: Report) -> str:
             "Suspects", (f"{c.kind} {c.name!r}: {c.weight:.0%} of the suspicion" for c in report.verdict.culprits)
         ),
         _section("What would settle it", report.verdict.missing_evidence),
+        _section("Where the gap comes from", particulars.parts(report.findings)),
+        _section("How predictions miss (prediction less outcome)", particulars.residuals(report.residuals)),
+        _section("When it began", particulars.onset(report.change)),
+        _section("What taking a known leak out explains", particulars.repairs(report.counterfactuals)),
+        _section("What training has seen", particulars.overlaps(report.overlaps)),
+        _section("How old a prediction must be", particulars.maturity(report.maturity)),
         _section("Metrics, offline and live", map(_finding, (f for f in report.findings if f.slice == "all"))),
         _section("Slices with a gap", _slices(report.findings)),
         _section("Features that changed most", map(_feature, report.features[:_MOST_FEATURES])),
@@ -68,6 +82,12 @@ def _opening(report: Report) -> Iterator[str]:
         f"{counts.get('predictions', 0)} predictions, {counts.get('joined', 0)} with an outcome; held against baseline "
         f"{report.baseline.digest[:12]} of {report.baseline.n_rows} rows"
     )
+    orphaned = counts.get("orphaned_backfills", 0)
+    if orphaned:
+        met = counts.get("backfills", 0)
+        yield from _wrapped(f"{met} backfills met their prediction, {orphaned} found none by their id or came too late")
+    if report.task in _QUESTIONS:
+        yield from _wrapped(f"AUC: how well predictions tell {_QUESTIONS[report.task]}")
     yield ""
     yield from _wrapped(f"Verdict: {verdict.cause.value} ({verdict.confidence:.0%}): {_MEANINGS[verdict.cause.value]}")
     yield from _rivals(verdict)
@@ -114,7 +134,8 @@ def _slices(findings: tuple[Finding, ...]) -> Iterator[str]:
     flagged = [f for f in findings if f.slice != "all" and f.alarm]
     flagged.sort(key=lambda finding: finding.log_evidence or 0.0, reverse=True)
     for finding in flagged[:_MOST_SLICES]:
-        yield f"{finding.slice}, {_finding(finding).removesuffix(' ALARM')}"
+        where = f"{finding.slice} (found, not configured)" if finding.discovered else finding.slice
+        yield f"{where}, {_finding(finding).removesuffix(' ALARM')}"
     if len(flagged) > _MOST_SLICES:
         yield f"and {len(flagged) - _MOST_SLICES} more"
 

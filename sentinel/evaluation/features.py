@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from types import MappingProxyType
+from typing import Any, Final
 
+import msgspec
 import numpy as np
 
-from sentinel.evaluation.findings import FeatureFinding
+from sentinel.evaluation.drift import of_feature
+from sentinel.evaluation.findings import Drift, Fault, FeatureFinding
 from sentinel.evaluation.performance import to_value
 from sentinel.events.batch import I64
 from sentinel.stats.association import bin_order, collapse_score, cross_fitted_auc, ordered_auc
 from sentinel.stats.drift import StabilityIndex, stability_index
-from sentinel.stats.estimate import NotEnough
+from sentinel.stats.estimate import Measured, NotEnough
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.kinds.features import N_FOLDS
 from sentinel.summaries.layout import (
@@ -27,6 +31,7 @@ from sentinel.summaries.layout import (
 )
 from sentinel.summaries.metrics import METRICS
 
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 _NUMERIC_SPECIAL: Final = ("missing", "not a number", "below the range seen offline", "above the range seen offline")
 _CATEGORY_SPECIAL: Final = ("missing", "no category", "never seen offline", "rare offline")
 """The special bins in words, in their order."""
@@ -48,7 +53,13 @@ class _Counts:
         return float(self.served[list(bins)].sum()) / self.n if self.n else 0.0
 
 
-def compare_features(layout: Layout, offline: Summary, online: Summary) -> tuple[FeatureFinding, ...]:
+def compare_features(
+    layout: Layout,
+    offline: Summary,
+    online: Summary,
+    drifts: Mapping[str, Drift] = NOTHING,
+    faults: Mapping[str, tuple[Fault, ...]] = NOTHING,
+) -> tuple[FeatureFinding, ...]:
     """Every feature, the one that lost most of its association first.
 
     Parameters
@@ -56,6 +67,9 @@ def compare_features(layout: Layout, offline: Summary, online: Summary) -> tuple
     layout : Layout
     offline, online : Summary
         Under that layout.
+    drifts : mapping of key to Drift
+        From ``judge_drifts``.
+    faults : mapping of feature name to its faults
 
     Returns
     -------
@@ -69,16 +83,14 @@ def compare_features(layout: Layout, offline: Summary, online: Summary) -> tuple
         sides = (
             _Counts(side["features"][start:stop], side["feature_outcomes"][:, start:stop]) for side in (offline, online)
         )
-        found.append(_compare(feature, vocabularies.get(feature.name, ()), *sides))
+        one = _compare(feature, vocabularies.get(feature.name, ()), *sides)
+        told = {"drift": drifts.get(of_feature(feature.name)), "faults": faults.get(feature.name, ())}
+        found.append(msgspec.structs.replace(one, **told))
     return tuple(sorted(found, key=lambda f: -np.inf if f.collapse is None else f.collapse, reverse=True))
 
 
 def _compare(feature: FeatureBins, vocabulary: tuple[str, ...], offline: _Counts, online: _Counts) -> FeatureFinding:
-    totals = offline.outcomes.sum(axis=0)
-    order = bin_order(totals[:, 1], totals[:, 0])
-    live = online.outcomes.sum(axis=0)
-    before = cross_fitted_auc(offline.outcomes[:, :, 1], offline.outcomes[:, :, 0], n_folds=N_FOLDS)
-    after = ordered_auc(order, live[:, 1], live[:, 0])
+    before, after = _associations(offline.outcomes, online.outcomes)
     collapse = collapse_score(before, after)
     moved = stability_index(offline.served, online.served)
     top = int(online.served.argmax())
@@ -96,6 +108,26 @@ def _compare(feature: FeatureBins, vocabulary: tuple[str, ...], offline: _Counts
         online_unseen_ratio=online.share(*_unseen_bins(feature)),
         stability_index=moved.excess if isinstance(moved, StabilityIndex) else None,
     )
+
+
+def _associations(offline: I64, online: I64) -> tuple[Measured, Measured]:
+    """How well a feature tells a yes from a no on both sides; with several classes, the one that it lost most of."""
+    if offline.shape[-1] == 2:
+        return _association(offline, online)
+    pairs = [_association(_against_rest(offline, c), _against_rest(online, c)) for c in range(offline.shape[-1] - 1)]
+    lost = [collapse_score(*pair) for pair in pairs]
+    return pairs[int(np.argmax([-np.inf if isinstance(one, NotEnough) else one for one in lost]))]
+
+
+def _against_rest(counts: I64, c: int) -> I64:
+    return np.stack([counts.sum(axis=-1) - counts[..., c], counts[..., c]], axis=-1)
+
+
+def _association(offline: I64, online: I64) -> tuple[Measured, Measured]:
+    totals, live = offline.sum(axis=0), online.sum(axis=0)
+    order = bin_order(totals[:, 1], totals[:, 0])
+    before = cross_fitted_auc(offline[:, :, 1], offline[:, :, 0], n_folds=N_FOLDS)
+    return before, ordered_auc(order, live[:, 1], live[:, 0])
 
 
 def _unseen_bins(feature: FeatureBins) -> tuple[int, ...]:

@@ -29,6 +29,11 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
     score_mix: float | None = None
     outcome: float | None = None
     label_selection: float | None = None
+    intervals: Annotated[
+        dict[str, tuple[float, float]], Meta(description="part -> its 95 % interval, where it was computed")
+    ] = {}
+    slicing: Annotated[str | None, Meta(description="slice column whose mix slice_mix is of")] = None
+    reason: Annotated[str | None, Meta(description="why the gap was not attributed")] = None
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +56,61 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     alarm: Annotated[bool, Meta(description="the evidence has passed its threshold (for slices: after e-BH)")] = False
     parts: Parts = Parts()
+    discovered: Annotated[bool, Meta(description="a weak slice that was found, not configured")] = False
+
+
+class Drift(msgspec.Struct, frozen=True, kw_only=True):
+    """How far what is served has moved from what offline evaluation saw: one feature, or the score."""
+
+    excess_psi: Annotated[float | None, Meta(description="population stability index less its null mean, nats")]
+    jensen_shannon: Annotated[float | None, Meta(description="Jensen-Shannon distance, 0 to 1 (base 2)")]
+    wasserstein: Annotated[
+        float | None, Meta(description="Wasserstein-1 distance in offline interquartile ranges; numeric values only")
+    ]
+    kolmogorov_smirnov: Annotated[float | None, Meta(description="largest distance of the two binned CDFs")]
+    p_value: Annotated[float | None, Meta(description="chi-square test of equal shares")]
+    log_evidence: Annotated[float | None, Meta(description="log e-value of a change, valid at every look")]
+    alarm: Annotated[bool, Meta(description="large enough to matter, and found by e-BH over all features")] = False
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of panes in which a feature was served otherwise than offline."""
+
+    kind: Annotated[
+        Literal["missing", "invalid", "unseen", "out_of_range", "constant"],
+        Meta(description="no value; not of its type; unknown categories; numbers beyond the offline range; one value"),
+    ]
+    ratio: Annotated[float, Meta(description="share of predictions in that stretch that were served so", ge=0, le=1)]
+    offline_ratio: Annotated[float, Meta(description="the same share offline", ge=0, le=1)]
+    n: Annotated[int, Meta(description="predictions in that stretch", ge=0)]
+    since: Annotated[str, Meta(description="start of its first pane, RFC 3339")]
+    until: Annotated[str | None, Meta(description="end of its last pane; null while it lasts")]
+    from_launch: Annotated[bool, Meta(description="it has been there since the first prediction")]
+
+
+class Ages(msgspec.Struct, frozen=True, kw_only=True):
+    """When the served values were written, against the moment of prediction."""
+
+    n: Annotated[int, Meta(description="predictions that carried a time for this feature", ge=0)]
+    offline_n: Annotated[int, Meta(description="the same in the offline rows", ge=0)]
+    after_prediction_ratio: Annotated[float, Meta(description="share written after the prediction, live")]
+    offline_after_prediction_ratio: Annotated[float, Meta(description="share written after the prediction, offline")]
+    median_seconds: Annotated[float | None, Meta(description="median age live; null without times")]
+    offline_median_seconds: Annotated[float | None, Meta(description="median age offline; null without times")]
+    too_old_ratio: Annotated[float | None, Meta(description="share older than max_age; null where none is declared")]
+    unreadable_ratio: Annotated[float, Meta(description="share of live times that could not be read", ge=0, le=1)] = 0.0
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True):
+    """Values recomputed afterwards for the moment of prediction, against those that were served."""
+
+    n: Annotated[int, Meta(description="predictions with a recomputed value", ge=0)]
+    mismatch_ratio: Annotated[float, Meta(description="share whose recomputed value falls into another bin")]
+    n_with_outcome: Annotated[int, Meta(description="of them, those whose outcome is known", ge=0)]
+    outcome_log_odds: Annotated[
+        float | None, Meta(description="log odds ratio of mismatch and outcome; far from 0: the recomputed value knows")
+    ]
+    p_value: Annotated[float | None, Meta(description="of a mismatch that does not depend on the outcome")]
 
 
 class FeatureFinding(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +128,19 @@ class FeatureFinding(msgspec.Struct, frozen=True, kw_only=True):
     online_top_bin: Annotated[str, Meta(description="that bin, in words")]
     online_unseen_ratio: Annotated[float, Meta(description="share of categories never seen, or values out of range")]
     stability_index: Annotated[float | None, Meta(description="PSI in excess of its null mean")]
+    drift: Drift | None = None
+    faults: tuple[Fault, ...] = ()
+    ages: Ages | None = None
+    backfill: Backfill | None = None
+    available: Annotated[
+        str | None, Meta(description="when its value exists, as declared: at_prediction, after_prediction, ...")
+    ] = None
+    outside_range_ratio: Annotated[
+        float | None, Meta(description="share of live values outside the declared range; null where none is declared")
+    ] = None
+    offline_outside_range_ratio: Annotated[
+        float | None, Meta(description="the same offline; null where none is declared, or no number was there")
+    ] = None
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +161,101 @@ class LaunchWindow(msgspec.Struct, frozen=True, kw_only=True):
     alarm: bool
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether performance changed after launch, and when."""
+
+    none: Annotated[float, Meta(description="probability that no gap is there", ge=0, le=1)]
+    launch: Annotated[float, Meta(description="probability of a gap from the first prediction on", ge=0, le=1)]
+    later: Annotated[float, Meta(description="probability of a gap that began after launch", ge=0, le=1)]
+    onset: Annotated[str | None, Meta(description="likeliest start of a later gap, RFC 3339")] = None
+    onset_lower: Annotated[str | None, Meta(description="95 % of the onset's probability lies after this")] = None
+    onset_upper: Annotated[str | None, Meta(description="and before this")] = None
+    drop: Annotated[float | None, Meta(description="headline metric before the onset less that after")] = None
+    log_evidence: Annotated[float | None, Meta(description="log e-value of a change after launch, any split")] = None
+    alarm: Annotated[bool, Meta(description="that evidence has passed alpha")] = False
+    loss_log_evidence: Annotated[
+        float | None, Meta(description="log of the betting e-Shiryaev-Roberts statistic on the loss, per pane")
+    ] = None
+    loss_alarm: Annotated[bool, Meta(description="it has passed the run length that was asked for")] = False
+    corroborated_at: Annotated[
+        str | None, Meta(description="last pane at which ADWIN saw the loss or a feature's mean change, RFC 3339")
+    ] = None
+    anomalous: Annotated[
+        tuple[str, ...], Meta(description="latest panes whose statistics are unlike all before, RFC 3339 starts")
+    ] = ()
+
+
+class Shift(msgspec.Struct, frozen=True, kw_only=True):
+    """Two nested recalibration tests: what kind of shift the counts show."""
+
+    kind: Literal["same", "covariate", "label", "concept", "unknown"]
+    p_level: Annotated[float | None, Meta(description="other outcomes at equal scores, by one constant (1 df)")] = None
+    p_slope: Annotated[float | None, Meta(description="scores that mean something else (1 df)")] = None
+    p_scores: Annotated[float | None, Meta(description="other scores, by up to 32 pooled bins")] = None
+    p_scores_by_outcome: Annotated[float | None, Meta(description="other scores given the outcome")] = None
+    level: Annotated[float | None, Meta(description="size of the first, log-odds")] = None
+    slope: Annotated[float | None, Meta(description="size of the second, log-odds per log-odds of score")] = None
+    base_rate: Annotated[
+        Value | None,
+        Meta(description="live base rate by scores alone, if nothing else moved; null where they contradict that"),
+    ] = None
+
+
+class Counterfactual(msgspec.Struct, frozen=True, kw_only=True):
+    """The offline estimate with one repairable leak taken out, and how much of the gap that explains."""
+
+    name: Annotated[str, Meta(description="duplicates, groups, time_overlap, selection, or feature:NAME")]
+    cause: Annotated[str, Meta(description="the cause that it repairs")]
+    corrected: Value
+    log_evidence: Annotated[float | None, Meta(description="log likelihood ratio, corrected over stated estimate")]
+    explained: Annotated[float | None, Meta(description="share of the gap that the repair explains")]
+    lower: Annotated[float | None, Meta(description="lower bound of that share (95 %)")]
+    upper: Annotated[float | None, Meta(description="upper bound of that share (95 %)")]
+    remainder: Annotated[float | None, Meta(description="what is left of the gap, in standard errors")]
+
+
+class Overlap(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows, or entities, that the training data hold too."""
+
+    of: Literal["rows", "entities"]
+    offline_ratio: Annotated[float | None, Meta(description="share of validation rows; null where unknown")]
+    online_ratio: Annotated[float | None, Meta(description="share of live predictions; null where unknown")]
+    seen: Annotated[Value, Meta(description="live AUC of what training has seen")]
+    unseen: Annotated[Value, Meta(description="live AUC of the rest")]
+    contrast: Annotated[float | None, Meta(description="seen less unseen, in standard errors")]
+
+
+class Maturity(msgspec.Struct, frozen=True, kw_only=True):
+    """Which predictions are old enough to be judged."""
+
+    seconds: Annotated[float | None, Meta(description="age at which the outcome is taken as settled; null: unknown")]
+    judged_seconds: Annotated[
+        float | None,
+        Meta(description="age at which both sides are held against each other: a fixed-horizon twin, or maturity"),
+    ] = None
+    n_mature: Annotated[int, Meta(description="predictions of that age or more", ge=0)] = 0
+    n_outcomes: Annotated[int, Meta(description="of them, those whose outcome is known", ge=0)] = 0
+    coverage_ratio: Annotated[float | None, Meta(description="known outcomes among mature predictions")] = None
+    lowest_coverage_ratio: Annotated[
+        float | None, Meta(description="the same in the tenth of scores where it is lowest: selective outcomes")
+    ] = None
+    delay_p_value: Annotated[float | None, Meta(description="of outcomes that take as long as offline")] = None
+    delay_ratio: Annotated[float | None, Meta(description="median delay live over offline")] = None
+
+
+class Residuals(msgspec.Struct, frozen=True, kw_only=True):
+    """Prediction less outcome of a regression, in the unit of the outcome, held against offline."""
+
+    n: Annotated[int, Meta(description="live predictions with a known outcome", ge=0)]
+    offline_n: Annotated[int, Meta(description="offline rows with a known outcome", ge=0)]
+    quantiles: Annotated[dict[str, float], Meta(description="p05, p25, p50, p75, p95 live, interpolated within bins")]
+    offline_quantiles: Annotated[dict[str, float], Meta(description="the same offline")]
+    beyond_ratio: Annotated[
+        float | None, Meta(description="share of live residuals outside the span of 99.9 % of the offline ones")
+    ]
+    excess_psi: Annotated[float | None, Meta(description="population stability index less its null mean, nats")]
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the comparison of one baseline with one live Summary says, before anyone names a cause."""
 
@@ -100,6 +268,13 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: Annotated[
         bool, Meta(description="the gap still stands at four times the launch window, or too few outcomes came since")
     ] = False
+    change: Change | None = None
+    shift: Shift | None = None
+    score_drift: Drift | None = None
+    counterfactuals: tuple[Counterfactual, ...] = ()
+    overlaps: tuple[Overlap, ...] = ()
+    maturity: Maturity | None = None
+    residuals: Residuals | None = None
 
     def headline(self, metric: str) -> Finding | None:
         """The finding of one metric over all traffic, or None where the task has no such metric."""

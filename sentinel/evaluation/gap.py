@@ -13,7 +13,8 @@ from sentinel.evaluation.performance import to_value
 from sentinel.stats.arrays import Floats, Values
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
 from sentinel.stats.estimate import Measured, NotEnough
-from sentinel.summaries.metrics import METRICS, Metric
+from sentinel.summaries.metric import Metric
+from sentinel.summaries.metrics import METRICS
 
 BOUNDS_ALPHA: Final = 0.05
 """The bounds of a gap hold at every look with 95 %."""
@@ -21,6 +22,14 @@ BOUNDS_ALPHA: Final = 0.05
 LOSSES: Final = frozenset({"log_loss", "normalized_entropy", "brier"})
 LOSS_TAU_PER_AUC_TAU: Final = 4.0
 """A loss is judged relative to its offline value: .2 of it where AUC is judged on .05."""
+AREAS: Final = frozenset({"auc", "macro_auc", "class_auc"})
+"""What the configured scale is of."""
+ERRORS: Final = frozenset({"mae", "rmse"})
+"""In the unit of the outcome, so there is no smallest one."""
+EXPLAINED: Final = frozenset({"r2", "explained_variance"})
+EXPLAINED_TAU_PER_AUC_TAU: Final = 2.0
+"""Shares of variance are judged on .1 where AUC is judged on .05: between normal variables, predictions that tell high
+outcomes with an AUC of .95 explain .85 of the variance, of .90 they explain .70."""
 RATE_TAU_PER_AUC_TAU: Final = 0.4
 """Shares of events are judged on .02 where AUC is judged on .05."""
 SMALLEST_LOSS: Final = 1e-3
@@ -55,7 +64,11 @@ def scale_of(metric: Metric, offline: Values, alerts: Alerts) -> Scale:
     share = alerts.tolerance / alerts.tau
     if metric.name in LOSSES:
         tau: Values = LOSS_TAU_PER_AUC_TAU * alerts.tau * np.maximum(offline, SMALLEST_LOSS)
-    elif metric.name == "auc":
+    elif metric.name in ERRORS:
+        tau = LOSS_TAU_PER_AUC_TAU * alerts.tau * np.asarray(offline)
+    elif metric.name in EXPLAINED:
+        tau = EXPLAINED_TAU_PER_AUC_TAU * alerts.tau
+    elif metric.name in AREAS:
         tau = alerts.tau
     else:
         tau = RATE_TAU_PER_AUC_TAU * alerts.tau
@@ -72,7 +85,7 @@ def enough_to_judge(name: str, measured: Measured, alerts: Alerts) -> bool:
     """Whether one side carries the normal approximation behind the evidence."""
     if isinstance(measured, NotEnough) or measured.n < alerts.minimum_outcomes:
         return False
-    if name != "auc" or measured.n_positive is None:
+    if name not in AREAS or measured.n_positive is None:
         return True
     return min(measured.n_positive, measured.n - measured.n_positive) >= alerts.minimum_per_class
 

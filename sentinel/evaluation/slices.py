@@ -13,13 +13,20 @@ from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.stats.arrays import Booleans, Floats
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
 from sentinel.stats.multiplicity import e_bh
-from sentinel.summaries.metrics import METRICS, SLICE_METRICS, Metric, SliceTable
+from sentinel.summaries.metric import Metric, SliceTable
+from sentinel.summaries.metrics import METRICS
 
 MINIMUM_SLICE_OUTCOMES: Final = 100
 """Outcomes on either side before a slice is judged: below, its variance is a guess."""
 
 
-def compare_slices(names: tuple[str, ...], offline: SliceTable, online: SliceTable, alerts: Alerts) -> list[Finding]:
+def compare_slices(
+    names: tuple[str, ...],
+    offline: SliceTable,
+    online: SliceTable,
+    alerts: Alerts,
+    of_score: Booleans | None = None,
+) -> list[Finding]:
     """Findings of every metric in every slice that holds an outcome on either side.
 
     Parameters
@@ -29,18 +36,23 @@ def compare_slices(names: tuple[str, ...], offline: SliceTable, online: SliceTab
     offline, online : SliceTable
         In the order of ``names``.
     alerts : Alerts
+    of_score : bool array, shape (n_slices,), optional
+        Slices that are cut by the score. They have no AUC: within a range of scores it is low by that alone, and
+        moves with their spread.
 
     Returns
     -------
     list of Finding
         By slice, then metric. ``alarm`` marks the slices that e-BH finds, per metric, at ``slice_fdr``.
     """
-    columns = {name: _compare(METRICS[name], offline, online, alerts) for name in SLICE_METRICS}
+    ranged = np.zeros(len(offline), np.bool_) if of_score is None else of_score
+    columns = {name: _compare(METRICS[name], offline, online, alerts, ranged) for name in offline.values}
     present = np.flatnonzero((offline.n > 0) | (online.n > 0))
     return [
         _finding(columns[name], name, names[slot], slot, offline, online)
         for slot in present.tolist()
-        for name in SLICE_METRICS
+        for name in columns
+        if not (name == "auc" and ranged[slot])
     ]
 
 
@@ -55,7 +67,7 @@ class _Column:
         return value
 
 
-def _compare(metric: Metric, offline: SliceTable, online: SliceTable, alerts: Alerts) -> _Column:
+def _compare(metric: Metric, offline: SliceTable, online: SliceTable, alerts: Alerts, of_score: Booleans) -> _Column:
     before, after = offline.values[metric.name], online.values[metric.name]
     variance = offline.variances[metric.name] + online.variances[metric.name]
     both = offline.valid[metric.name] & online.valid[metric.name]
@@ -65,6 +77,8 @@ def _compare(metric: Metric, offline: SliceTable, online: SliceTable, alerts: Al
     bounds = anytime_interval(gap, variance, tau, BOUNDS_ALPHA)
     evidence = log_bayes_factor(gap, variance, tau, tolerance)
     judged = both & _judged(metric, offline, alerts) & _judged(metric, online, alerts) & directed
+    if metric.name == "auc":
+        judged &= ~of_score
     alarm = np.zeros(len(gap), np.bool_)
     alarm[judged] = e_bh(evidence[judged], alerts.slice_fdr)
     return _Column(

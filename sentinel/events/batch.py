@@ -19,6 +19,10 @@ I32 = npt.NDArray[np.int32]
 Bool = npt.NDArray[np.bool_]
 
 
+NO_TIME = np.iinfo(np.int64).max
+"""Marks a time that was not given; far above every valid time."""
+
+
 class Reason(StrEnum):
     """Why an event became a dead letter; the values are label values of ``sentinel_dead_letters_total``."""
 
@@ -35,6 +39,7 @@ class Reason(StrEnum):
     SCORE_NOT_FINITE = "score_not_finite"
     SCORE_OUT_OF_RANGE = "score_out_of_range"
     INVALID_OUTCOME = "invalid_outcome"
+    INVALID_ITEMS = "invalid_items"
     BAD_TIME = "bad_time"
     TIME_TOO_EARLY = "time_too_early"
     TIME_IN_FUTURE = "time_in_future"
@@ -75,6 +80,27 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class FeatureTimes:
+    """When the inputs of some predictions came to be known.
+
+    Parameters
+    ----------
+    at_us : int64, shape (n_columns, n), microseconds since the epoch, UTC
+        In the order of ``EventSchema.columns``; ``NO_TIME`` where an event names no time, ``BAD_TIME`` where it cannot
+        be read.
+    n_unused : int64, shape (n,)
+        Times that name no column, and ``feature_times`` that are no object (each counts as one).
+    """
+
+    at_us: I64
+    n_unused: I64
+
+    def take(self, rows: I64) -> FeatureTimes:
+        """Those of some predictions."""
+        return FeatureTimes(self.at_us[:, rows], self.n_unused[rows])
+
+
+@dataclass(frozen=True, slots=True)
 class Predictions:
     """Predictions of one model version.
 
@@ -83,7 +109,7 @@ class Predictions:
     keys : uint64, shape (n,)
         Hash of (model, prediction_id).
     predicted_at : int64, shape (n,), microseconds since the epoch, UTC
-    scores : float64, shape (n,), in [0, 1] for binary tasks
+    scores : float64, shape (n,), in [0, 1] for binary tasks, any finite number for a regression
     groups : uint64, shape (n,)
         Hash of the entity; 0 where the event names none.
     numeric : float64, shape (n_numeric, n)
@@ -92,6 +118,11 @@ class Predictions:
         True where a value was present but no number (then ``numeric`` holds NaN).
     categorical : int32, shape (n_categorical, n)
         Codes into the column's vocabulary, or MISSING, UNSEEN, INVALID.
+    feature_times : FeatureTimes, or None where no event carries any
+    probabilities : float64, shape (n, n_classes), or None but for a multiclass task
+        Of each class of the schema, summing to 1; ``scores`` then holds the largest.
+    items : uint64, shape (n, n_ranked), or None but for a ranking
+        Hashes of the items at the first ranks, 0 where a list is shorter; ``scores`` then holds the largest score.
     """
 
     schema: EventSchema
@@ -103,6 +134,9 @@ class Predictions:
     categorical: I32
     origin: Origin
     invalid: Bool | None = None
+    feature_times: FeatureTimes | None = None
+    probabilities: F64 | None = None
+    items: U64 | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -112,7 +146,9 @@ class Predictions:
 class Outcomes:
     """Outcomes of one model, whatever the version that predicted.
 
-    ``outcomes`` is 0 or 1 for binary tasks; ``keys`` and ``outcome_at`` are as in :class:`Predictions`.
+    ``outcomes`` is 0 or 1 for binary tasks, a number for a regression, the `sentinel.events.classes.class_code` of one
+    of several classes, and for a ranking the `sentinel.events.rankings.relevance_code` of ``relevances``; ``keys`` and
+    ``outcome_at`` are as in :class:`Predictions`.
     """
 
     model: str
@@ -120,9 +156,59 @@ class Outcomes:
     outcome_at: I64
     outcomes: F64
     origin: Origin
+    relevances: npt.NDArray[np.void] | None = None
 
     def __len__(self) -> int:
         return len(self.keys)
+
+
+@dataclass(frozen=True, slots=True)
+class Recomputed:
+    """The values that some backfills carry, as one model version reads them.
+
+    ``given`` tells which columns each event names, shape (n_columns, n), in the order of ``schema.columns``;
+    ``numeric``, ``invalid`` and ``categorical`` are as in :class:`Predictions`.
+    """
+
+    schema: EventSchema
+    given: Bool
+    numeric: F64
+    categorical: I32
+    invalid: Bool | None = None
+
+    def take(self, rows: I64) -> Recomputed:
+        """Those of some backfills."""
+        invalid = None if self.invalid is None else self.invalid[:, rows]
+        return Recomputed(self.schema, self.given[:, rows], self.numeric[:, rows], self.categorical[:, rows], invalid)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfills:
+    """Inputs of one model recomputed after their predictions.
+
+    Parameters
+    ----------
+    keys : uint64, shape (n,)
+    received_at : int64, shape (n,), microseconds since the epoch, UTC
+        When the event came; a backfill has no time of its own.
+    inputs : tuple of Recomputed
+        One for each version of the model, since the event does not say which of them predicted.
+    """
+
+    model: str
+    keys: U64
+    received_at: I64
+    inputs: tuple[Recomputed, ...]
+    origin: Origin
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def take(self, rows: I64) -> Backfills:
+        """Some of them; only their offsets are kept of where they came from."""
+        origin = Origin(self.origin.topic, self.origin.partition, self.origin.offsets[rows])
+        inputs = tuple(one.take(rows) for one in self.inputs)
+        return Backfills(self.model, self.keys[rows], self.received_at[rows], inputs, origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +224,12 @@ class EventBatch:
     predictions: tuple[Predictions, ...] = ()
     outcomes: tuple[Outcomes, ...] = ()
     dead_letters: tuple[DeadLetter, ...] = ()
-    n_backfills: int = 0
+    backfills: tuple[Backfills, ...] = ()
     outcomes_behind: bool = False
 
     def __len__(self) -> int:
-        n_rows = sum(map(len, self.predictions)) + sum(map(len, self.outcomes))
-        return n_rows + len(self.dead_letters) + self.n_backfills
+        n_rows = sum(map(len, self.predictions)) + sum(map(len, self.outcomes)) + sum(map(len, self.backfills))
+        return n_rows + len(self.dead_letters)
 
 
 def join_predictions(parts: Sequence[Predictions]) -> list[Predictions]:
@@ -177,4 +263,24 @@ def _concatenated(parts: Sequence[Predictions]) -> Predictions:
             [payload for part in parts for payload in part.origin.payloads or ()],
         ),
         invalid=invalid,
+        feature_times=_joined_times(parts),
+        probabilities=None if first.probabilities is None else np.concatenate([_classes_of(part) for part in parts]),
+        items=None if first.items is None else np.concatenate([p.items for p in parts if p.items is not None]),
     )
+
+
+def _classes_of(part: Predictions) -> F64:
+    return np.empty((0, 0)) if part.probabilities is None else part.probabilities
+
+
+def _joined_times(parts: Sequence[Predictions]) -> FeatureTimes | None:
+    if all(part.feature_times is None for part in parts):
+        return None
+    n_columns = len(parts[0].schema.columns)
+    times = [p.feature_times or no_feature_times(n_columns, len(p)) for p in parts]
+    return FeatureTimes(np.concatenate([t.at_us for t in times], axis=1), np.concatenate([t.n_unused for t in times]))
+
+
+def no_feature_times(n_columns: int, n: int) -> FeatureTimes:
+    """The feature times of predictions that carry none."""
+    return FeatureTimes(np.full((n_columns, n), NO_TIME), np.zeros(n, np.int64))

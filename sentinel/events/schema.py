@@ -16,6 +16,7 @@ INVALID = -3
 """Category code of a value of a type that cannot be a category (an array, an object)."""
 
 Kind = Literal["numeric", "categorical"]
+Task = Literal["binary", "multiclass", "regression", "ranking"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,17 @@ class Column:
 
 @dataclass(frozen=True)
 class EventSchema:
-    """The columns of one (model, version), in the order that batches hold them."""
+    """The columns of one (model, version), in the order that batches hold them, and what is predicted.
+
+    ``classes`` are those of a multiclass task, ``n_ranked`` says how many ranks of a list count.
+    """
 
     model: str
     version: str
     columns: tuple[Column, ...]
+    task: Task = "binary"
+    classes: tuple[str, ...] = ()
+    n_ranked: int = 0
 
     @cached_property
     def numeric(self) -> tuple[Column, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ _SECONDS_LENGTH = len("2026-11-20T12:00:00")
 _ZERO = np.uint8(ord("0"))
 BAD_TIME = np.iinfo(np.int64).min
 """Marks a time that could not be read; far below every valid time."""
+MOST_SECONDS = 1e11
+"""Seconds since the epoch reach to the year 5138; what is above are milliseconds, or nonsense."""
+_NUMBERS = frozenset((int, float))
 
 
 def parse_time(value: object) -> int:
@@ -36,7 +40,9 @@ def parse_time(value: object) -> int:
     if isinstance(value, bool):
         return BAD_TIME
     if isinstance(value, int | float):
-        in_range = abs(value) < 1e11  # false for NaN, and before the conversion: an int may be too large for a float
+        in_range = (
+            abs(value) < MOST_SECONDS
+        )  # false for NaN, and before the conversion: an int may be too large for a float
         return round(float(value) * MICROSECONDS_PER_SECOND) if in_range else BAD_TIME
     if not isinstance(value, str):
         return BAD_TIME
@@ -50,16 +56,27 @@ def parse_time(value: object) -> int:
 
 
 def parse_times(values: Sequence[object]) -> I64:
-    """Read a column of times, vectorised where all are UTC text of one length (a producer's usual habit).
+    """Read a column of times, vectorised where all are numbers, or UTC text of one length (a producer's habits).
 
     Returns
     -------
     int64 array, shape (n,), microseconds since the epoch, ``BAD_TIME`` where unreadable
     """
-    fast = _parse_uniform(values)
+    fast = _parse_seconds(values) if _NUMBERS.issuperset(map(type, values)) else _parse_uniform(values)
     if fast is not None:
         return fast
     return np.fromiter(map(parse_time, values), np.int64, len(values))
+
+
+def _parse_seconds(values: Sequence[Any]) -> I64 | None:
+    """Read a column of seconds since the epoch; None where one is too large for a float."""
+    try:
+        seconds = np.fromiter(values, np.float64, len(values))
+    except OverflowError:
+        return None
+    in_range = np.abs(seconds) < MOST_SECONDS
+    micros = np.rint(np.where(in_range, seconds, 0.0) * MICROSECONDS_PER_SECOND).astype(np.int64)
+    return np.where(in_range, micros, BAD_TIME)
 
 
 def _parse_uniform(values: Sequence[object]) -> I64 | None:

@@ -37,6 +37,14 @@ def _ranking(metric: str, label: str, n: int) -> str:
     return f"{head}{item}{{{{ else }}}}none is named{{{{ end }}}}"
 
 
+def _drifted(n: int) -> str:
+    """A template that lists the features, or the score, that moved most: ``@score 0.31, age 0.12``."""
+    selector = "sentinel_drift_statistic{model=%q,version=%q,statistic=%q}"
+    query = f'printf "topk({n}, max by (feature) ({selector}) > 0.1)" $labels.model $labels.version "stability_index"'
+    item = '{{ if $i }}, {{ end }}{{ $e.Labels.feature }} {{ $e.Value | printf "%.2f" }}'
+    return f"{{{{ range $i, $e := {query} | query }}}}{item}{{{{ else }}}}none is named{{{{ end }}}}"
+
+
 _GAP = (
     "{{ if $labels.metric }}in {{ $labels.metric }} over slice {{ $labels.slice }} "
     f"the gap is {_finding_value('sentinel_gap')} (95 % bounds {_finding_value('sentinel_gap_lower')} to "
@@ -86,6 +94,18 @@ _MODELS = RuleGroup(
             "It could be a leak that only this slice has, or a change that only this slice saw.",
         ),
         _model_alert(
+            "SentinelPerformanceChanged",
+            "Live performance has become worse than it was after launch.",
+            f"{_MODEL}: {_GAP} When it began: {_ranking('sentinel_onset_probability_ratio', 'onset', 3)}. {_CAUSES} "
+            "It could be a change in the world, a fault in the data, or outcomes that are read differently now.",
+        ),
+        _model_alert(
+            "SentinelFutureFeature",
+            "A feature that the model was trained on holds what is known only after the prediction.",
+            f"{_MODEL}: {_GAP} {_CULPRITS} {_CAUSES} "
+            "It could also be a clock that is wrong, or times that say when a value was copied, not when it was made.",
+        ),
+        _model_alert(
             "SentinelTrainServeSkew",
             "A feature is served differently from how the model was trained on it.",
             f"{_MODEL}: {_GAP} {_CULPRITS} {_CAUSES} "
@@ -97,6 +117,13 @@ _MODELS = RuleGroup(
             f"{_MODEL}: {_GAP} {_CULPRITS} {_CAUSES} "
             "Other alerts of this model version may be its symptoms. "
             "It could also be a real change of the population, or a leak that is empty until its outcome is known.",
+        ),
+        _model_alert(
+            "SentinelDrift",
+            "What is served, or the scores, have moved from what offline validation saw.",
+            f"{_MODEL}: moved most, by stability index: {_drifted(3)}. {_CAUSES} "
+            "Drift alone costs nothing: two harmless streams of three show it in some feature. It could also be a "
+            "fault in the data, or the season.",
         ),
         _model_alert(
             "SentinelOutcomesMissing",

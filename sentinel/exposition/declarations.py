@@ -145,8 +145,39 @@ FEATURE_UNSEEN = Metric(
 DRIFT_STATISTIC = Metric(
     "sentinel_drift_statistic",
     "gauge",
-    "How far a feature's live distribution is from the baseline's. stability_index: PSI above its mean by chance.",
+    "How far a feature's live distribution is from the baseline's, or that of the score (feature @score). "
+    "stability_index: PSI above its mean by chance; wasserstein: in offline interquartile ranges.",
     (*FEATURE, "statistic"),
+)
+FEATURE_FAULT = Metric(
+    "sentinel_feature_fault_ratio",
+    "gauge",
+    "Share of the predictions in a stretch that still lasts to which a feature was served otherwise than offline.",
+    (*FEATURE, "kind"),
+)
+GAP_PART = Metric(
+    "sentinel_gap_part",
+    "gauge",
+    "What one step adds to the gap of a metric; the parts add up to the gap. Above 0 it makes live worse.",
+    (*MODEL, "metric", "part"),
+)
+ONSET_PROBABILITY = Metric(
+    "sentinel_onset_probability_ratio",
+    "gauge",
+    "Probability that there is no gap, one from launch on, or one that began later; the three add up to 1.",
+    (*MODEL, "onset"),
+)
+EXPLAINED = Metric(
+    "sentinel_explained_ratio",
+    "gauge",
+    "Share of the gap that taking one known leak out of the offline estimate explains.",
+    (*MODEL, "repair"),
+)
+OVERLAP = Metric(
+    "sentinel_overlap_ratio",
+    "gauge",
+    "Share of rows, or of rows about entities, that the training data hold too.",
+    (*MODEL, "of", "side"),
 )
 
 REPORT_METRICS: tuple[Metric, ...] = (
@@ -157,11 +188,16 @@ REPORT_METRICS: tuple[Metric, ...] = (
     CULPRIT,
     *FINDING_METRICS,
     OUTCOMES_BEHIND,
+    GAP_PART,
+    ONSET_PROBABILITY,
+    EXPLAINED,
+    OVERLAP,
     FEATURE_AUC,
     FEATURE_COLLAPSE,
     FEATURE_MISSING,
     FEATURE_TOP_SHARE,
     FEATURE_UNSEEN,
+    FEATURE_FAULT,
     DRIFT_STATISTIC,
 )
 """What is rendered from reports, once per evaluation."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sentinel.diagnosis.report import Cause, Report
-from sentinel.evaluation.findings import FeatureFinding, Finding, Value
+from sentinel.evaluation.findings import Drift, FeatureFinding, Finding, Value
 from sentinel.exposition import declarations as d
 from sentinel.exposition.declarations import Metric
 from sentinel.exposition.rendering import Format, header, labels_text, number
@@ -14,6 +14,8 @@ from sentinel.exposition.rendering import Format, header, labels_text, number
 DROP_REASONS = ("model_budget", "feature_budget", "slice_budget", "duplicate")
 MAX_CULPRITS = 10  # a verdict that suspects more than ten names none
 HEADLINE_SLICE = "all"
+GAP_PARTS = ("slice_mix", "score_mix", "outcome", "label_selection")
+SCORE = "@score"  # in the place of a feature's name
 
 Sample = tuple[Metric, tuple[str, ...], float | None]
 Numbers = tuple[float | None, ...]
@@ -107,6 +109,7 @@ def build_snapshot(reports: Sequence[Report], max_series: int, cache: PrefixCach
     page = _Page(cache)
     for report in reports:
         page.add("model_budget", _model_samples(report), max_series)
+        page.add("model_budget", _evidence_samples(report), max_series)
     slices = [each for report in reports for each in _slices(report)]
     for each in slices:
         if each.name == HEADLINE_SLICE:
@@ -220,6 +223,31 @@ def _model_samples(report: Report) -> Iterator[Sample]:
         yield d.CULPRIT, (*key, culprit.kind, culprit.name), culprit.weight
 
 
+def _evidence_samples(report: Report) -> Iterator[Sample]:
+    """What bears on the cause, over all traffic."""
+    key = (report.model, report.version)
+    for finding in report.findings:
+        if finding.slice == HEADLINE_SLICE:
+            for part in GAP_PARTS:
+                yield d.GAP_PART, (*key, finding.metric, part), getattr(finding.parts, part)
+    if report.change is not None:
+        for onset in ("none", "launch", "later"):
+            yield d.ONSET_PROBABILITY, (*key, onset), getattr(report.change, onset)
+    for repair in report.counterfactuals:
+        yield d.EXPLAINED, (*key, repair.name), repair.explained
+    for overlap in report.overlaps:
+        yield d.OVERLAP, (*key, overlap.of, "offline"), overlap.offline_ratio
+        yield d.OVERLAP, (*key, overlap.of, "online"), overlap.online_ratio
+    if report.score_drift is not None:
+        yield from _drift_samples((*key, SCORE), report.score_drift)
+
+
+def _drift_samples(key: tuple[str, str, str], drift: Drift) -> Iterator[Sample]:
+    yield d.DRIFT_STATISTIC, (*key, "stability_index"), drift.excess_psi
+    for statistic in ("jensen_shannon", "wasserstein", "kolmogorov_smirnov", "log_evidence"):
+        yield d.DRIFT_STATISTIC, (*key, statistic), getattr(drift, statistic)
+
+
 def _ranked_features(reports: Sequence[Report]) -> list[tuple[Report, FeatureFinding]]:
     pairs = [(report, feature) for report in reports for feature in report.features]
     return sorted(pairs, key=lambda pair: -float("inf") if pair[1].collapse is None else pair[1].collapse, reverse=True)
@@ -237,4 +265,8 @@ def _feature_samples(report: Report, feature: FeatureFinding) -> Iterator[Sample
         yield d.FEATURE_TOP_SHARE, (*key, side), top_share
     yield d.FEATURE_COLLAPSE, key, feature.collapse
     yield d.FEATURE_UNSEEN, key, feature.online_unseen_ratio
-    yield d.DRIFT_STATISTIC, (*key, "stability_index"), feature.stability_index
+    for fault in feature.faults:
+        if fault.until is None:
+            yield d.FEATURE_FAULT, (*key, fault.kind), fault.ratio
+    if feature.drift is not None:
+        yield from _drift_samples(key, feature.drift)

@@ -16,7 +16,8 @@ from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SentinelError, SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import JsonCodec, Messages, Role, assemble
+from sentinel.events.codecs.json import JsonCodec, assemble
+from sentinel.events.codecs.messages import Messages, Role
 from sentinel.ingest.kafka_assignment import Assignment
 from sentinel.ingest.kafka_client import close_within, connect, translate
 from sentinel.ingest.kafka_mends import mend

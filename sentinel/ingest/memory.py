@@ -10,7 +10,8 @@ from itertools import islice
 import xxhash
 
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import JsonCodec, Messages, Role, assemble
+from sentinel.events.codecs.json import JsonCodec, assemble
+from sentinel.events.codecs.messages import Messages, Role
 from sentinel.ingest.protocol import Changes
 
 TOPICS: dict[Role, str] = {"prediction": "predictions", "outcome": "outcomes"}

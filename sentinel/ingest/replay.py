@@ -13,10 +13,10 @@ import pyarrow.parquet as pq
 
 from sentinel.config.model import Columns
 from sentinel.errors import FatalError
-from sentinel.events.batch import F64, I64, U64, DeadLetter, EventBatch, Origin, Outcomes, Predictions
+from sentinel.events.batch import F64, I64, U64, Backfills, DeadLetter, EventBatch, Origin, Outcomes, Predictions
 from sentinel.ingest.protocol import Changes
 
-PREDICTIONS, OUTCOMES = "predictions", "outcomes"
+PREDICTIONS, OUTCOMES, BACKFILLS = "predictions", "outcomes", "backfills"
 ROWS_PER_BATCH = 2_000
 _SCAN_ROWS = 65_536  # rows of the outcomes' file decoded at once, before anything is emitted
 _PARTITION = 0
@@ -35,6 +35,16 @@ class TableCodec(Protocol):
         self, table: pa.Table, *, topic: str, partition: int, first_offset: int
     ) -> tuple[Outcomes | None, list[DeadLetter]]:
         """Rows as outcomes; the refused as dead letters. Rows without an outcome are neither."""
+        ...
+
+
+class BackfillCodec(Protocol):
+    """Decodes rows of recomputed features; :class:`sentinel.events.codecs.arrow.ArrowCodec` does."""
+
+    def backfills(
+        self, table: pa.Table, *, topic: str, partition: int, first_offset: int
+    ) -> tuple[Backfills | None, list[DeadLetter]]:
+        """Rows as backfills; the refused as dead letters."""
         ...
 
 
@@ -60,6 +70,8 @@ class ReplaySource:
     columns : sentinel.config.model.Columns
         The codec's: of the outcomes' file no others are read.
     rows_per_batch : int, >= 1
+    backfills : ScheduledBackfills, optional
+        Come with the slice of predictions that they belong to.
 
     Raises
     ------
@@ -77,11 +89,13 @@ class ReplaySource:
         columns: Columns,
         *,
         rows_per_batch: int = ROWS_PER_BATCH,
+        backfills: ScheduledBackfills | None = None,
     ) -> None:
         self._codec = codec
+        self._backfills = backfills
         self._rows_per_batch = rows_per_batch
         self._table = _open(predictions)
-        names = [columns.prediction_id, columns.outcome, columns.outcome_at]
+        names = [columns.prediction_id, columns.outcome, columns.relevance, columns.outcome_at]
         self._outcomes = _ScheduledOutcomes(_open(outcomes, names), codec)
         self._slices: Iterator[pa.Table] = iter(())
         self._row = 0
@@ -123,6 +137,9 @@ class ReplaySource:
         self._latest = np.iinfo(np.int64).min
         self._slices = self._table.slices(self._row, self._rows_per_batch)
         self._refused = [] if positions else list(self._outcomes.refused)
+        if self._backfills is not None:
+            self._backfills.restart(self._keys_before(self._row), positions.get(BACKFILLS, 0))
+            self._refused += [] if positions else self._backfills.refused
         self._started = True
 
     def poll(self, timeout_seconds: float) -> list[EventBatch]:  # noqa: ARG002
@@ -148,10 +165,13 @@ class ReplaySource:
             positions[PREDICTIONS] = self._row
             if decoded is not None and len(decoded):
                 self._latest = max(self._latest, int(decoded.predicted_at.max()))
+        backfills = self._due_backfills(decoded)
+        if backfills and self._backfills is not None:
+            positions[BACKFILLS] = self._backfills.n_taken
         outcomes = self._due_outcomes()
         if outcomes:
             positions[OUTCOMES] = self._outcomes.next
-        self._n_rows += (0 if decoded is None else len(decoded)) + sum(map(len, outcomes))
+        self._n_rows += (0 if decoded is None else len(decoded)) + sum(map(len, outcomes)) + sum(map(len, backfills))
         return [
             EventBatch(
                 partition=_PARTITION,
@@ -159,6 +179,7 @@ class ReplaySource:
                 predictions=() if decoded is None else (decoded,),
                 outcomes=outcomes,
                 dead_letters=tuple(refused),
+                backfills=backfills,
             )
         ]
 
@@ -188,7 +209,7 @@ class ReplaySource:
     def exhausted(self) -> bool:
         """Whether every row of both files was emitted."""
         at_end = self._row >= self._table.n_rows and self._outcomes.next >= self._outcomes.n
-        return self._started and at_end and not self._refused
+        return self._started and at_end and not self._refused and self._n_backfills_left == 0
 
     def statistics(self) -> Mapping[str, int]:
         """``messages`` emitted since the start, without the refused."""
@@ -198,6 +219,27 @@ class ReplaySource:
         """Let go of the files."""
         self._closed = True
         self._slices = iter(())
+
+    @property
+    def _n_backfills_left(self) -> int:
+        return 0 if self._backfills is None else self._backfills.n_left
+
+    def _due_backfills(self, decoded: Predictions | None) -> tuple[Backfills, ...]:
+        """Those of the predictions just read; at the end of the file those that belong to none."""
+        if self._backfills is None:
+            return ()
+        mine = () if decoded is None else self._backfills.take(decoded.keys)
+        return mine + (self._backfills.take_rest() if self._row >= self._table.n_rows else ())
+
+    def _keys_before(self, stop: int) -> Iterator[U64]:
+        """Keys of the predictions that were read before a stored position."""
+        row = 0
+        for piece in self._table.slices(0, _SCAN_ROWS) if stop else ():
+            wanted = piece.slice(0, max(stop - row, 0))
+            decoded, _ = self._codec.predictions(wanted, topic=PREDICTIONS, partition=_PARTITION, first_offset=row)
+            row += piece.num_rows
+            if decoded is not None:
+                yield decoded.keys
 
     def _due_outcomes(self) -> tuple[Outcomes, ...]:
         if self._row < self._table.n_rows:
@@ -226,6 +268,8 @@ class _ScheduledOutcomes:
         values: F64 = np.concatenate([part.outcomes for part in parts] or [np.empty(0)])
         order = np.argsort(times, kind="stable")
         self._times, self._keys, self._values = times[order], keys[order], values[order]
+        graded = [part.relevances for part in parts if part.relevances is not None]
+        self._relevances = np.concatenate(graded)[order] if graded else None
 
     @property
     def n(self) -> int:
@@ -246,7 +290,83 @@ class _ScheduledOutcomes:
             return ()
         part = slice(start, self.next)
         origin = Origin(OUTCOMES, _PARTITION, np.arange(start, self.next, dtype=np.int64))
-        return (Outcomes(self._model, self._keys[part], self._times[part], self._values[part], origin),)
+        graded = None if self._relevances is None else self._relevances[part]
+        return (Outcomes(self._model, self._keys[part], self._times[part], self._values[part], origin, graded),)
+
+
+class ScheduledBackfills:
+    """All backfills of a file, found by their prediction; rows of one prediction stay in their order.
+
+    Keys and decoded features stay in memory: some bytes a value.
+
+    Parameters
+    ----------
+    path : Path
+        Parquet, or CSV by its name: ids and features.
+    codec : BackfillCodec
+
+    Raises
+    ------
+    FatalError
+        If the file cannot be read.
+    """
+
+    def __init__(self, path: Path, codec: BackfillCodec) -> None:
+        self.refused: list[DeadLetter] = []
+        self._parts: list[Backfills] = []
+        row = 0
+        for piece in _open(path).slices(0, _SCAN_ROWS):
+            found, bad = codec.backfills(piece, topic=BACKFILLS, partition=_PARTITION, first_offset=row)
+            self.refused += bad
+            row += piece.num_rows
+            self._parts += [] if found is None else [found]
+        keys: U64 = np.concatenate([part.keys for part in self._parts] or [np.empty(0, np.uint64)])
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+        self._taken = np.zeros(len(keys), np.bool_)
+        self.n_taken = 0
+
+    @property
+    def n_left(self) -> int:
+        """Backfills not emitted yet."""
+        return len(self._keys) - self.n_taken
+
+    def restart(self, keys_before: Iterable[U64], n_taken: int) -> None:
+        """Go to where the backfills of some predictions were emitted; where more were, those of none were too."""
+        self._taken[:] = False
+        for keys in keys_before:
+            self._taken[self._places(keys)] = True
+        if n_taken > int(self._taken.sum()):
+            self._taken[:] = True
+        self.n_taken = int(self._taken.sum())
+
+    def take(self, keys: U64) -> tuple[Backfills, ...]:
+        """Those of these predictions that were not emitted yet."""
+        places = np.unique(self._places(keys))
+        return self._take(places[~self._taken[places]])
+
+    def take_rest(self) -> tuple[Backfills, ...]:
+        """All that were not emitted yet."""
+        return self._take(np.flatnonzero(~self._taken))
+
+    def _places(self, keys: U64) -> I64:
+        first, last = (np.searchsorted(self._keys, keys, side=side) for side in ("left", "right"))
+        sizes = last - first
+        ends = np.cumsum(sizes)
+        places: I64 = np.arange(int(sizes.sum())) - np.repeat(ends - sizes, sizes) + np.repeat(first, sizes)
+        return places
+
+    def _take(self, places: I64) -> tuple[Backfills, ...]:
+        self._taken[places] = True
+        self.n_taken += len(places)
+        rows = np.sort(self._order[places])
+        found, start = [], 0
+        for part in self._parts if len(rows) else ():
+            inside = rows[(rows >= start) & (rows < start + len(part))] - start
+            start += len(part)
+            if len(inside):
+                found.append(part.take(inside))
+        return tuple(found)
 
 
 class _Table(Protocol):

@@ -27,13 +27,19 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class PartitionView:
-    """What a partition shows to other threads, as of its last checkpoint; replaced whole, never changed."""
+    """What a partition shows to other threads, as of its last checkpoint; replaced whole, never changed.
+
+    ``expired_until`` is the prediction time up to which outcomes that were due have been read, ``joined_until`` the
+    latest time of an outcome that counts.
+    """
 
     series: Mapping[Key, PaneSeries]
     tally: Tally
     watermark: int | None
     pending: int
     store: StoreStatistics
+    expired_until: int | None = None
+    joined_until: int | None = None
 
 
 @dataclass(slots=True)
@@ -224,6 +230,8 @@ class Loop:
             watermark=partition.watermark if seen else None,
             pending=partition.n_pending,
             store=self._stores[number].statistics(),
+            expired_until=partition.expired_until if partition.expired_until > 0 else None,
+            joined_until=partition.joined_until if partition.joined_until > 0 else None,
         )
         self.status.views = {**self.status.views, number: view}
 

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sentinel.errors import CorruptArtifactError
 from sentinel.events.batch import (
     F64,
     I64,
@@ -31,16 +32,20 @@ from sentinel.events.batch import (
     Predictions,
     Reason,
 )
+from sentinel.events.rankings import RELEVANCE, Relevances
 from sentinel.pipeline import tally as results
-from sentinel.pipeline.ahead import N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
+from sentinel.pipeline.ahead import GRADED_HEADER, N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
+from sentinel.pipeline.backfills import BackfillJoin
 from sentinel.pipeline.hold import NEVER
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
 from sentinel.pipeline.stored_rows import rounds, rows_of
 from sentinel.pipeline.tally import Tally
 from sentinel.summaries.algebra import Summary
+from sentinel.summaries.checks import check_dtype, check_predictions, has_findings
+from sentinel.summaries.outcome import stored_values, with_outcomes, write_outcomes
 from sentinel.summaries.panes import PaneBook, PaneSeries
-from sentinel.summaries.rows import LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
+from sentinel.summaries.rows import HEADER, LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
 
 EXPIRY_BATCH = 50_000
 
@@ -49,14 +54,16 @@ _FOREVER = 1 << 62
 STATE_META, STATE_TALLY = "meta", "tally"
 
 
-class _Meta(msgspec.Struct):
-    """The checkpoint's small part."""
+class CheckpointMeta(msgspec.Struct):
+    """The checkpoint's small part: ``layouts`` by digest, ``names`` and ``widths`` (microseconds) by layout number."""
 
     positions: dict[str, int]
     watermark: int
     layouts: dict[str, int]
     names: dict[int, tuple[str, str]]
     widths: dict[int, int]
+    expired_until: int = NEVER
+    joined_until: int = NEVER
 
 
 class PartitionPipeline:
@@ -84,9 +91,11 @@ class PartitionPipeline:
         self.partition = partition
         self.tally = Tally()
         self.watermark = NEVER
+        self.expired_until = self.joined_until = NEVER
         self.positions: dict[str, int] = {}
         self._store = store
         self._plans = {plan.key: plan for plan in plans}
+        self._ahead = GRADED_HEADER if any(plan.layout.n_ranked for plan in plans) else HEADER
         self._keep_by_model: dict[str, int] = defaultdict(int)
         for plan in plans:
             model = plan.layout.model
@@ -100,6 +109,7 @@ class PartitionPipeline:
         self._unsaved: dict[int, set[int]] = defaultdict(set)
         self._vanished: dict[int, set[int]] = defaultdict(set)
         self._restore()
+        self._backfills = BackfillJoin(store, self.tally, self._by_id, self._books, self._keep_by_model, self._widen)
 
     # -- events in ----------------------------------------------------------------------------------------------
 
@@ -112,10 +122,10 @@ class PartitionPipeline:
             All that were refused, by the codec or here (duplicate ids, predictions older than the horizon).
         """
         self.tally.refuse(batch.dead_letters)
-        self.tally.count("backfill", results.IGNORED, batch.n_backfills)
         refused = self._predictions([group for group in batch.predictions if len(group)])
         self.tally.refuse(refused)
         self._outcomes([group for group in batch.outcomes if len(group)])
+        self._backfills.apply(batch.backfills)
         self.positions.update(batch.positions)
         if not batch.outcomes_behind:
             self._expire()
@@ -135,27 +145,44 @@ class PartitionPipeline:
         expired = times + np.repeat([plan.keep_us for plan in plans], sizes) < newest
         duplicate = np.zeros(len(keys), np.bool_)
         stored = np.concatenate([self._binned(plan, g) for plan, g in zip(plans, groups, strict=True)])
+        checked = self._checked(plans, groups)
         alive = order[~expired[order]]
         for members in rounds(keys[alive]):
             at = alive[members]
-            duplicate[at] = self._admit(keys[at], stored[at], newest[at])
+            duplicate[at] = self._admit(keys[at], stored[at], newest[at], checked[at])
         return self._refused(groups, expired, duplicate)
 
     def _binned(self, plan: ModelPlan, group: Predictions) -> U8Matrix:
-        return self._widen(bin_predictions(plan.layout, group, self._layout_ids[plan.layout.digest]))
+        layout_id = self._layout_ids[plan.layout.digest]
+        return self._widen(bin_predictions(plan.layout, group, layout_id, plan.trained_on))
 
-    def _admit(self, keys: U64, stored: U8Matrix, newest: I64) -> Bool:
+    @staticmethod
+    def _checked(plans: Sequence[ModelPlan], groups: Sequence[Predictions]) -> U8Matrix:
+        """The check rows of all groups one after the other; of width 0 where nothing can be found."""
+        parts = [check_predictions(plan.layout, group) for plan, group in zip(plans, groups, strict=True)]
+        found = any(part is not None for part in parts)
+        width = max(check_dtype(plan.layout).itemsize for plan in plans) if found else 0
+        result = np.zeros((sum(map(len, groups)), width), np.uint8)
+        start = 0
+        for group, part in zip(groups, parts, strict=True):
+            if part is not None:
+                result[start : start + len(part), : part.dtype.itemsize] = part.view(np.uint8).reshape(len(part), -1)
+            start += len(group)
+        return result
+
+    def _admit(self, keys: U64, stored: U8Matrix, newest: I64, checked: U8Matrix) -> Bool:
         """Take predictions of distinct ids in; True where the id is already counted."""
         layouts = rows_of(stored)["layout"]
         found, held = self._store.get(keys)
-        ahead = rows_of(held)
+        ahead = rows_of(held, self._ahead)
         if found.any():
             found &= ~self._let_go(found, held, layouts, newest)
         early = found & (ahead["state"] == ORPHAN)
         duplicate: Bool = found & ~early
         for layout_id in np.unique(layouts[~duplicate]).tolist():
             at = np.flatnonzero(~duplicate & (layouts == layout_id))
-            self._accept(layout_id, keys[at], stored[at], np.flatnonzero(early[at]), ahead[at])
+            self._count_checks(layout_id, checked[at])
+            self._accept(layout_id, keys[at], stored[at], np.flatnonzero(early[at]), ahead[at], newest[at])
         return duplicate
 
     def _let_go(self, found: Bool, held: U8Matrix, layouts: npt.NDArray[np.uint16], newest: I64) -> Bool:
@@ -172,16 +199,23 @@ class PartitionPipeline:
             self._settle(held[over])
         return over
 
-    def _accept(self, layout_id: int, keys: U64, stored: U8Matrix, early: I64, ahead: Rows) -> None:
+    def _count_checks(self, layout_id: int, checked: U8Matrix) -> None:
+        if checked.shape[1]:
+            rows = rows_of(checked, check_dtype(self._by_id[layout_id].layout))
+            self._books[layout_id].observe_checks(rows[has_findings(rows)])
+
+    def _accept(self, layout_id: int, keys: U64, stored: U8Matrix, early: I64, ahead: Rows, newest: I64) -> None:
         """Count new predictions of one layout; those at ``early`` have outcomes waiting in ``ahead``."""
         plan, book = self._by_id[layout_id], self._books[layout_id]
         rows = rows_of(stored, row_dtype(plan.layout))
         book.observe_predictions(rows)
+        self._backfills.meet(layout_id, keys, rows, newest)
         if len(early):
-            values, times, on_time = settle_for(ahead[early], rows["predicted_at"][early] + plan.horizon_us)
-            at = early[on_time]
-            rows["outcome"][at], rows["outcome_at"][at], rows["state"][at] = values[on_time], times[on_time], LABELLED
+            settled = settle_for(ahead[early], rows["predicted_at"][early] + plan.horizon_us)
+            at, settled = early[settled.on_time], settled.take(settled.on_time)
+            rows[at] = with_outcomes(plan.layout, rows[at], settled.values, settled.times, settled.graded)
             book.observe_outcomes(rows[at])
+            self.joined_until = max(self.joined_until, int(settled.times.max(initial=NEVER)))
             self.tally.n_waiting -= len(early)
             self.tally.count("outcome", results.JOINED, len(at), plan.key)
             self.tally.count("outcome", results.LATE, len(early) - len(at), plan.key)
@@ -212,16 +246,25 @@ class PartitionPipeline:
         values = np.concatenate([g.outcomes for g in groups])[order]
         times = np.concatenate([g.outcome_at for g in groups])[order]
         keep_us = np.repeat([self._keep_by_model[g.model] for g in groups], [len(g) for g in groups])[order]
+        graded = self._graded(groups)
+        graded = None if graded is None else graded[order]
         for members in rounds(keys):
-            self._unique_outcomes(keys[members], values[members], times[members], keep_us[members])
+            some = None if graded is None else graded[members]
+            self._unique_outcomes(keys[members], values[members], times[members], keep_us[members], some)
 
-    def _unique_outcomes(self, keys: U64, values: F64, times: I64, keep_us: I64) -> None:
+    def _graded(self, groups: Sequence[Outcomes]) -> Relevances | None:
+        """Grades of items of all outcomes, none for those of other tasks; None where no model is a ranking."""
+        if self._ahead is HEADER:
+            return None
+        return np.concatenate([np.zeros(len(g), RELEVANCE) if g.relevances is None else g.relevances for g in groups])
+
+    def _unique_outcomes(self, keys: U64, values: F64, times: I64, keep_us: I64, graded: Relevances | None) -> None:
         """Apply outcomes of distinct predictions."""
         found, stored = self._store.get(keys)
-        headers = rows_of(stored)
+        headers = rows_of(stored, self._ahead)
         known = found & (headers["state"] == ORPHAN)
-        self._start_waiting(keys, values, times, keep_us, np.flatnonzero(~found))
-        self._go_on_waiting(keys, values, times, keep_us, np.flatnonzero(known), headers)
+        self._start_waiting(keys, values, times, keep_us, np.flatnonzero(~found), graded)
+        self._go_on_waiting(keys, values, times, keep_us, np.flatnonzero(known), headers, graded)
         joining = np.flatnonzero(found & ~known)
         layouts = headers["layout"][joining]
         for layout_id in np.unique(layouts).tolist():
@@ -229,14 +272,19 @@ class PartitionPipeline:
             if layout_id not in self._by_id:  # predicted under a baseline that is no longer configured
                 self.tally.count("outcome", results.STALE, len(at))
                 continue
-            self._join(layout_id, keys[at], stored[at], values[at], times[at])
+            self._join(layout_id, keys[at], stored[at], values[at], times[at], None if graded is None else graded[at])
 
-    def _start_waiting(self, keys: U64, values: F64, times: I64, keep_us: I64, at: I64) -> None:
+    def _start_waiting(
+        self, keys: U64, values: F64, times: I64, keep_us: I64, at: I64, graded: Relevances | None
+    ) -> None:
         if len(at):
             self.tally.n_waiting += len(at)
-            self._store.put(keys[at], times[at] + keep_us[at], self._widen(orphans(values[at], times[at])))
+            rows = orphans(values[at], times[at], None if graded is None else graded[at])
+            self._store.put(keys[at], times[at] + keep_us[at], self._widen(rows))
 
-    def _go_on_waiting(self, keys: U64, values: F64, times: I64, keep_us: I64, at: I64, headers: Rows) -> None:
+    def _go_on_waiting(
+        self, keys: U64, values: F64, times: I64, keep_us: I64, at: I64, headers: Rows, graded: Relevances | None
+    ) -> None:
         """Note more outcomes of predictions that are not here."""
         if not len(at):
             return
@@ -244,26 +292,27 @@ class PartitionPipeline:
         same = int((rows["outcome"] == values[at]).sum())
         self.tally.count("outcome", results.DUPLICATE, same)
         self.tally.count("outcome", results.CORRECTED, len(at) - same)
-        remember(rows, values[at], times[at])
+        remember(rows, values[at], times[at], None if graded is None else graded[at])
         self._store.put(keys[at], rows["outcome_at"] + keep_us[at], self._widen(rows))
 
-    def _join(self, layout_id: int, keys: U64, stored: U8Matrix, values: F64, times: I64) -> None:
+    def _join(
+        self, layout_id: int, keys: U64, stored: U8Matrix, values: F64, times: I64, graded: Relevances | None
+    ) -> None:
         plan, book = self._by_id[layout_id], self._books[layout_id]
         rows = rows_of(stored, row_dtype(plan.layout))
         late = times - rows["predicted_at"] > plan.horizon_us
         known = ~late & (rows["state"] == LABELLED)
-        agrees = rows["outcome"] == values
+        agrees = stored_values(plan.layout, rows) == values
         fresh, corrected, repeated = ~late & ~known, known & ~agrees, known & agrees
         redone = corrected | (repeated & (times < rows["outcome_at"]))  # of equal outcomes the earlier time counts
         if redone.any():
             book.observe_outcomes(rows[redone], -1)
         write = fresh | redone
         if write.any():
-            rows["outcome"] = np.where(write, values, rows["outcome"])
-            rows["outcome_at"] = np.where(write, times, rows["outcome_at"])
-            rows["state"] = np.where(write, LABELLED, rows["state"])
+            write_outcomes(plan.layout, rows, write, values, times, graded)
             book.observe_outcomes(rows if write.all() else rows[write])
             self._store.update(keys[write], stored[write])
+            self.joined_until = max(self.joined_until, int(times[write].max()))
         for name, mask in (
             (results.JOINED, fresh),
             (results.CORRECTED, corrected),
@@ -277,6 +326,7 @@ class PartitionPipeline:
         until = NEVER if self.watermark == NEVER else self._expire_until(self.watermark)
         if until == NEVER:
             return
+        self.expired_until = max(self.expired_until, until)
         while True:
             gone = self._store.expire(until, EXPIRY_BATCH)
             if len(gone):
@@ -290,8 +340,10 @@ class PartitionPipeline:
         lone = headers["state"] == ORPHAN
         self.tally.n_waiting -= int(lone.sum())
         self.tally.count("outcome", results.ORPHANED, int(lone.sum()))
-        for layout_id in np.unique(headers["layout"][~lone]).tolist():
-            members = headers["layout"] == layout_id
+        self._backfills.settle(headers)
+        predicted = (headers["state"] == PENDING) | (headers["state"] == LABELLED)
+        for layout_id in np.unique(headers["layout"][predicted]).tolist():
+            members = predicted & (headers["layout"] == layout_id)
             unlabelled = members & (headers["state"] == PENDING)
             key = self._names[layout_id]
             plan = self._by_id.get(layout_id)
@@ -363,13 +415,21 @@ class PartitionPipeline:
         series = self.publish()
         for layout_id, starts in self._unsaved.items():
             for start in starts:
-                self._store.put_state(_pane_name(layout_id, start), self._published[layout_id][start].to_bytes())
+                self._store.put_state(pane_name(layout_id, start), self._published[layout_id][start].to_bytes())
         for layout_id, starts in self._vanished.items():
             for start in starts:
-                self._store.put_state(_pane_name(layout_id, start), None)
+                self._store.put_state(pane_name(layout_id, start), None)
         self._widths |= {layout_id: book.width_us for layout_id, book in self._books.items()}
         positions = dict(sorted(self.positions.items()))
-        meta = _Meta(positions, self.watermark, self._layout_ids, self._names, self._widths)
+        meta = CheckpointMeta(
+            positions,
+            self.watermark,
+            self._layout_ids,
+            self._names,
+            self._widths,
+            self.expired_until,
+            self.joined_until,
+        )
         self._store.put_state(STATE_META, msgspec.msgpack.encode(meta))
         self._store.put_state(STATE_TALLY, self.tally.to_bytes())
         self._store.commit()
@@ -380,10 +440,17 @@ class PartitionPipeline:
     def _restore(self) -> None:
         stored = self._store.get_state(STATE_META)
         if stored is not None:
-            meta = msgspec.msgpack.decode(stored, type=_Meta)
+            try:
+                meta = msgspec.msgpack.decode(stored, type=CheckpointMeta)
+                self.tally = Tally.from_bytes(self._store.get_state(STATE_TALLY) or Tally().to_bytes())
+            except msgspec.MsgspecError as error:
+                raise CorruptArtifactError(
+                    f"partition {self.partition}: its checkpoint cannot be read: {error}; "
+                    "remove its directory to rebuild it from the log"
+                ) from error
             self.positions, self.watermark = meta.positions, meta.watermark
+            self.expired_until, self.joined_until = meta.expired_until, meta.joined_until
             self._layout_ids, self._names, self._widths = meta.layouts, meta.names, meta.widths
-            self.tally = Tally.from_bytes(self._store.get_state(STATE_TALLY) or Tally().to_bytes())
         for plan in self._plans.values():
             layout_id = self._layout_ids.setdefault(plan.layout.digest, len(self._layout_ids))
             self._by_id[layout_id] = plan
@@ -398,7 +465,7 @@ class PartitionPipeline:
 
     def _restored_book(self, layout_id: int, plan: ModelPlan) -> PaneBook:
         book = PaneBook(plan.layout, plan.pane_width_us, plan.max_panes)
-        prefix = _pane_name(layout_id)
+        prefix = pane_name(layout_id)
         for name in self._store.state_names(prefix):
             pane = Summary.from_bytes(plan.layout, self._store.get_state(name) or b"")
             book.restore(int(name.removeprefix(prefix)), self._widths.get(layout_id, plan.pane_width_us), pane)
@@ -406,7 +473,8 @@ class PartitionPipeline:
         return book
 
 
-def _pane_name(layout_id: int, start: int | str = "") -> str:
+def pane_name(layout_id: int, start: int | str = "") -> str:
+    """The stored name of a pane; without a start the prefix of all panes of its layout."""
     return f"pane/{layout_id}/{start}"
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.summaries.layout import Layout
+from sentinel.summaries.trained import UNKNOWN_TRAINING, TrainedOn
 
 MINIMUM_GRACE_US = 3_600 * MICROSECONDS_PER_SECOND
 GRACE_RATIO = 0.1
@@ -27,6 +28,8 @@ class ModelPlan:
         What it means when the horizon passes without an outcome.
     pane_width_us : int, microseconds
     max_panes : int
+    trained_on : TrainedOn
+        What the model was trained on, so that predictions can be marked as seen.
     """
 
     layout: Layout
@@ -34,6 +37,7 @@ class ModelPlan:
     absence: Literal["missing", "negative"] = "missing"
     pane_width_us: int = 3_600 * MICROSECONDS_PER_SECOND
     max_panes: int = 256
+    trained_on: TrainedOn = UNKNOWN_TRAINING
 
     @property
     def key(self) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -11,9 +11,19 @@ from sentinel.events.batch import DeadLetter
 
 ACCEPTED, DUPLICATE, DEAD_LETTER = "accepted", "duplicate", "dead_letter"
 JOINED, CORRECTED, LATE, STALE = "joined", "corrected", "late", "stale"
-IGNORED = "ignored"
+EMPTY = "empty"
 MATURED, UNLABELLED, ASSUMED_NEGATIVE = "matured", "unlabelled", "assumed_negative"
 ORPHANED, RETIRED = "orphaned", "retired"
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    """A tally as it is stored; what a release before did not know yet has a default."""
+
+    events: Sequence[tuple[str, str, int]]
+    models: Sequence[tuple[str, str, str, int]]
+    dead_letters: Sequence[tuple[str, int]]
+    n_waiting: int
+    n_backfills_waiting: int = 0
 
 
 class Tally:
@@ -21,7 +31,8 @@ class Tally:
 
     ``events[kind, result]`` and ``n_waiting`` add up to the events read: an outcome is counted once its fate is known,
     until then it is one of the ``n_waiting`` whose prediction is not here. So the counts are the same whichever of the
-    two came first. ``models[model, version, name]`` splits what can be told apart by model version.
+    two came first. Backfills wait apart, as ``n_backfills_waiting``. ``models[model, version, name]`` splits what can
+    be told apart by model version.
     ``dead_letters[reason]`` says why events were refused.
     """
 
@@ -30,6 +41,7 @@ class Tally:
         self.models: Counter[tuple[str, str, str]] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.n_waiting = 0
+        self.n_backfills_waiting = 0
 
     def refuse(self, letters: Iterable[DeadLetter]) -> None:
         """Count dead letters."""
@@ -51,20 +63,25 @@ class Tally:
 
     def to_bytes(self) -> bytes:
         """Encode for the checkpoint; equal tallies have equal bytes."""
-        rows = [sorted([*key, n] for key, n in counter.items()) for counter in (self.events, self.models)]
-        return msgspec.msgpack.encode([*rows, sorted(self.dead_letters.items()), self.n_waiting])
+        events, models = (sorted((*key, n) for key, n in counter.items()) for counter in (self.events, self.models))
+        letters = sorted(self.dead_letters.items())
+        return msgspec.msgpack.encode(_Stored(events, models, letters, self.n_waiting, self.n_backfills_waiting))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
-        """Read what :meth:`to_bytes` wrote."""
-        events, models, letters, n_waiting = msgspec.msgpack.decode(
-            data, type=tuple[list[tuple[str, str, int]], list[tuple[str, str, str, int]], list[tuple[str, int]], int]
-        )
+        """Read what :meth:`to_bytes` wrote, in this release or in one that counted less.
+
+        Raises
+        ------
+        msgspec.MsgspecError
+            If the bytes are something else.
+        """
+        stored = msgspec.msgpack.decode(data, type=_Stored)
         tally = cls()
-        tally.n_waiting = n_waiting
-        tally.events.update({(kind, result): n for kind, result, n in events})
-        tally.models.update({(model, version, name): n for model, version, name, n in models})
-        tally.dead_letters.update(dict(letters))
+        tally.n_waiting, tally.n_backfills_waiting = stored.n_waiting, stored.n_backfills_waiting
+        tally.events.update({(kind, result): n for kind, result, n in stored.events})
+        tally.models.update({(model, version, name): n for model, version, name, n in stored.models})
+        tally.dead_letters.update(dict(stored.dead_letters))
         return tally
 
 
@@ -76,6 +93,7 @@ def add_up(tallies: Iterable[Tally]) -> Tally:
         total.models.update(tally.models)
         total.dead_letters.update(tally.dead_letters)
         total.n_waiting += tally.n_waiting
+        total.n_backfills_waiting += tally.n_backfills_waiting
     return total
 
 

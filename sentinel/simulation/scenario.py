@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -15,6 +17,8 @@ ENVELOPE = ("prediction_id", "predicted_at", "outcome_at", "score", "outcome", "
 
 LearnerName = Literal["boosting", "forest"]
 SplitProtocol = Literal["random", "time", "group"]
+Absence = Literal["missing", "negative"]
+Availability = Literal["at_prediction", "after_prediction", "after_outcome"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +130,9 @@ class Truth:
     """What the watcher of this stream ought to find out.
 
     ``onset`` is the instant (UTC) from which the cause acts on production, None when there is no cause.
-    AUCs are those of the scores in the frames, exact, ties counted half.
+    AUCs are those of the scores in the frames, exact, ties counted half, also of outcomes that the watcher never
+    gets. ``cause`` is what was planted, whether or not it costs anything: ``gap`` says whether it does.
+    ``variant`` and ``severity`` say how it was planted, ``second_cause`` what else was; empty for scenarios.
     """
 
     cause: str
@@ -134,6 +140,11 @@ class Truth:
     offline_auc: float
     online_auc: float
     onset: datetime | None
+    variant: str = ""
+    severity: str = ""
+    second_cause: str | None = None
+    honest_auc: float | None = None
+    """Offline AUC of the same model without the copies, or on entities it never saw; None for all other causes."""
 
     @property
     def gap(self) -> float:
@@ -143,7 +154,26 @@ class Truth:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedStream:
-    """Scored frames with canonical columns, the truth about them, and the manifest of the offline split."""
+    """Scored frames with canonical columns, the truth about them, and the manifest of the offline split.
+
+    Parameters
+    ----------
+    train, validation, stream : DataFrame
+    truth : Truth
+    manifest : dict
+    scenario, model : str
+    slices : tuple of str
+    feature_times : DataFrame, optional
+        ``prediction_id`` of validation and live rows, and for each feature when its value was written.
+    backfills : DataFrame, optional
+        ``prediction_id`` of live rows, and the features as the training pipeline recomputes them afterwards.
+    absence : {"missing", "negative"}
+        What no outcome means.
+    availability : mapping
+        Feature -> when its value exists, as its team declares; empty when they do not.
+    train_file_given : bool
+        The training rows may be shown to the watcher.
+    """
 
     train: pd.DataFrame
     validation: pd.DataFrame
@@ -153,3 +183,8 @@ class SimulatedStream:
     scenario: str
     model: str
     slices: tuple[str, ...]
+    feature_times: pd.DataFrame | None = None
+    backfills: pd.DataFrame | None = None
+    absence: Absence = "missing"
+    availability: Mapping[str, Availability] = dataclasses.field(default_factory=dict)
+    train_file_given: bool = True

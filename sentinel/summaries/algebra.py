@@ -18,7 +18,7 @@ from sentinel.errors import CorruptArtifactError, LayoutMismatchError
 from sentinel.events.batch import I64
 from sentinel.summaries import wire
 from sentinel.summaries.layout import Layout, kept
-from sentinel.summaries.rows import Rows
+from sentinel.summaries.rows import LABELLED, Rows
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -71,8 +71,10 @@ class Cells(NamedTuple):
         Name of a SUM array.
     codes : int64, shape (n,) or (n, k)
         Flat indices of the one or k cells of each row.
-    amounts : int64, shape (n,), or None for 1
+    amounts : int64, shape (n,) or that of the codes, or None for 1
         What each row adds to each of its cells.
+
+    A kind may write over its codes once the next cells are asked for.
     """
 
     array: str
@@ -87,7 +89,9 @@ class SummaryKind:
     ``arrays`` names its arrays under a layout. ``on_predictions(layout, arrays, rows)`` counts new predictions.
     ``on_outcomes(layout, rows)`` says in which cells rows count whose outcome arrived, and are taken back from when it
     is corrected; the outcome stands in ``rows['outcome']``. Only SUM arrays may depend on outcomes: minima, maxima and
-    unions cannot be taken back.
+    unions cannot be taken back. ``on_checks(layout, arrays, checked)`` counts what
+    :mod:`sentinel.summaries.checks` found of new predictions; ``on_backfills(layout, arrays, rows, sign)`` counts rows
+    that were backfilled, whatever is known of their outcome, or takes them back.
     """
 
     name: str
@@ -95,6 +99,8 @@ class SummaryKind:
     arrays: Callable[[Layout], Mapping[str, ArraySpec]]
     on_predictions: Callable[[Layout, Arrays, Rows], None] | None = None
     on_outcomes: Callable[[Layout, Rows], Iterable[Cells]] | None = None
+    on_checks: Callable[[Layout, Arrays, Rows], None] | None = None
+    on_backfills: Callable[[Layout, Arrays, Rows, int], None] | None = None
 
 
 def kinds_for(layout: Layout) -> tuple[SummaryKind, ...]:
@@ -142,6 +148,21 @@ class Summary:
             for kind in kinds_for(self.layout):
                 if kind.on_predictions is not None:
                     kind.on_predictions(self.layout, self.arrays, rows[start : start + CHUNK_ROWS])
+
+    def observe_checks(self, checked: Rows) -> None:
+        """Count what was checked of new predictions: rows of :func:`sentinel.summaries.checks.check_dtype`."""
+        for kind in kinds_for(self.layout):
+            if kind.on_checks is not None:
+                kind.on_checks(self.layout, self.arrays, checked)
+
+    def observe_backfills(self, rows: Rows, sign: int = 1) -> None:
+        """Count backfilled predictions, or take them back; those with an outcome by their outcome too."""
+        for kind in kinds_for(self.layout):
+            if kind.on_backfills is not None:
+                kind.on_backfills(self.layout, self.arrays, rows, sign)
+                labelled = rows[rows["state"] == LABELLED]
+                for name, codes, amounts in kind.on_outcomes(self.layout, labelled) if kind.on_outcomes else ():
+                    add_counts(self.arrays[name], codes, sign, amounts)
 
     def observe_outcomes(self, rows: Rows, sign: int = 1) -> None:
         """Count predictions whose outcome arrived, or take them back with ``sign=-1``."""
@@ -243,13 +264,14 @@ def add_counts(array: Array, codes: Array, weight: int = 1, amounts: I64 | None 
     codes : int array, any shape
         Flat indices into ``array``.
     weight : int, 1 or -1
-    amounts : int64, shape (n,), optional
+    amounts : int64, shape (n,) or that of the codes, optional
         ``codes`` then has shape (n,) or (n, k).
     """
     flat = array.reshape(-1)
     if amounts is not None:
-        per_code = amounts if codes.ndim == 1 else np.repeat(amounts, codes.shape[1])
-        np.add.at(flat, codes.reshape(-1), weight * per_code)
+        signed = amounts if weight == 1 else weight * amounts
+        per_code = signed if codes.ndim == signed.ndim else np.repeat(signed, codes.shape[1])
+        np.add.at(flat, codes.reshape(-1), per_code.reshape(-1))
         return
     codes = codes.reshape(-1)
     if codes.size * 4 > flat.size:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
+import numpy.typing as npt
 import xxhash
 
-from sentinel.events.batch import F64, I32, I64, U64, Predictions
-from sentinel.events.schema import EventSchema
+from sentinel.events.batch import F64, I32, U64, Predictions
+from sentinel.events.schema import Column, EventSchema
 
 SIGNIFICANT_DIGITS = 6
 """Numbers that agree to six digits are the same: what survives float32, text and a change of engine."""
 
-_LARGEST = 10.0**SIGNIFICANT_DIGITS
-_MIN_EXPONENT, _MAX_EXPONENT = -300, 308
-_NOT_A_NUMBER = np.uint64(0x6E616E)
-_POWERS = 10.0 ** np.arange(-_MAX_EXPONENT, -_MIN_EXPONENT + SIGNIFICANT_DIGITS + 1, dtype=np.float64)
+_MIN_EXPONENT = -300  # smaller numbers count as zero: their scale would leave the range of a double
+_EXPONENT_BITS, _MANTISSA_BITS = 11, 52
+_N_EXPONENTS = 1 << _EXPONENT_BITS
+_NOT_A_NUMBER = np.uint64(0x7FF8000000000000)
+_CHUNK = 1 << 14
+"""Values hashed at a time: a few arrays of so many fit the cache."""
 
 
 def mix(values: U64) -> U64:
@@ -73,54 +79,74 @@ def fingerprint_columns(schema: EventSchema, numeric: F64, categorical: I32) -> 
     """
     n = numeric.shape[1] if len(numeric) else categorical.shape[1]
     total = np.zeros(n, np.uint64)
-    for j, column in enumerate(schema.numeric):
-        total += mix(_digits(numeric[j]) ^ _column_seed(column.name))
-    for j, column in enumerate(schema.categorical):
-        total += mix(categorical[j].astype(np.int64).view(np.uint64) ^ _column_seed(column.name))
+    step = max(_CHUNK // max(len(numeric), len(categorical), 1), 1)
+    for start in range(0, n, step):
+        part = slice(start, start + step)
+        if len(numeric):
+            total[part] += _sum_mixed(_six_digits(numeric[:, part]), _seeds(schema.numeric))
+        if len(categorical):
+            codes = categorical[:, part].astype(np.int64).view(np.uint64)
+            total[part] += _sum_mixed(codes, _seeds(schema.categorical))
     return mix(total)
 
 
-def _column_seed(name: str) -> np.uint64:
-    return np.uint64(xxhash.xxh3_64_intdigest(name.encode()))
+@lru_cache(maxsize=64)
+def _seeds(columns: tuple[Column, ...]) -> U64:
+    """A number for each column, by its name; shape (n_columns, 1)."""
+    return np.array([[xxhash.xxh3_64_intdigest(column.name.encode())] for column in columns], np.uint64)
 
 
-def _digits(values: F64) -> U64:
-    """Write each number as (its first six digits, its exponent) in one integer."""
-    whole = (values == np.rint(values)) & (abs(values) < _LARGEST)
-    if whole.all():  # the usual counts and codes: already no more than six digits, only to be told apart
-        return _whole(values)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        digits, exponents = _scientific(values)
-    result = _combine(digits, exponents)
-    result[whole] = _whole(values[whole])
-    result[~np.isfinite(values)] = _NOT_A_NUMBER
-    result[values == np.inf] = _NOT_A_NUMBER + np.uint64(1)
-    result[values == -np.inf] = _NOT_A_NUMBER + np.uint64(2)
+def _sum_mixed(values: U64, seeds: U64) -> U64:
+    """The sum over rows of :func:`mix` of (value, row's seed); ``values`` is used up."""
+    values ^= seeds
+    shifted = values >> np.uint64(30)
+    values ^= shifted
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    np.right_shift(values, np.uint64(27), out=shifted)
+    values ^= shifted
+    values *= np.uint64(0x94D049BB133111EB)
+    np.right_shift(values, np.uint64(31), out=shifted)
+    values ^= shifted
+    total: U64 = values.sum(axis=0, dtype=np.uint64)
+    return total
+
+
+def _decades() -> tuple[F64, F64]:
+    """For each binary exponent: the power of ten inside its range, and the scales below and from it on.
+
+    A double in [2^e, 2^(e+1)) has one of at most two decimal exponents, so a table and one comparison stand for a
+    logarithm. Scales are 10^(5 - decimal exponent); 1 where a double is tiny, infinite or no number.
+    """
+    bounds = np.full(_N_EXPONENTS, np.inf)
+    scales = np.ones(2 * _N_EXPONENTS)
+    for biased in range(1, _N_EXPONENTS - 1):
+        binary = biased - (_N_EXPONENTS // 2 - 1)
+        decade = math.floor(binary * math.log10(2.0))
+        if decade < _MIN_EXPONENT:
+            continue
+        power = float(f"1e{decade + 1}") if decade < 308 else math.inf
+        bounds[biased] = power if binary < 1023 and power < 2.0 ** (binary + 1) else math.inf
+        for above in (0, 1):
+            scales[biased + above * _N_EXPONENTS] = float(f"1e{SIGNIFICANT_DIGITS - 1 - decade - above}")
+    return bounds, scales
+
+
+_BOUNDS, _SCALES = _decades()
+
+
+def _six_digits(values: F64) -> U64:
+    """Round to six significant digits; the bits of the double nearest to what is left."""
+    bits: npt.NDArray[np.int64] = values.view(np.int64) >> _MANTISSA_BITS
+    bits &= _N_EXPONENTS - 1
+    over = np.abs(values) >= _BOUNDS[bits]
+    bits += np.multiply(over, _N_EXPONENTS, dtype=np.int64)
+    scales = _SCALES[bits]
+    rounded = values * scales
+    np.rint(rounded, out=rounded)
+    rounded /= scales
+    rounded += 0.0  # a negative zero becomes zero
+    result: U64 = rounded.view(np.uint64)
+    missing = np.isnan(rounded)
+    if missing.any():
+        result[missing] = _NOT_A_NUMBER
     return result
-
-
-def _whole(values: F64) -> U64:
-    return values.astype(np.int64).view(np.uint64) << np.uint64(16)
-
-
-def _scientific(values: F64) -> tuple[I64, I64]:
-    magnitude = np.where(np.isfinite(values), abs(values), 1.0)
-    tiny = magnitude < 10.0**_MIN_EXPONENT
-    exponents = np.floor(np.log10(np.where(tiny, 1.0, magnitude))).astype(np.int64)
-    scale = _POWERS[SIGNIFICANT_DIGITS - 1 - exponents + _MAX_EXPONENT]
-    digits = np.rint(np.where(tiny, 0.0, magnitude) * scale).astype(np.int64)
-    carried = digits >= _LARGEST  # 9.999996 reads 10.0000
-    digits = np.where(carried, digits // 10, digits)
-    return np.where(np.signbit(values), -digits, digits), exponents + carried
-
-
-def _combine(digits: I64, exponents: I64) -> U64:
-    """Numbers that round to a whole one below a million are written as that whole number is."""
-    shift = SIGNIFICANT_DIGITS - 1 - exponents
-    small = (shift >= 0) & (shift < SIGNIFICANT_DIGITS)
-    divisor = 10 ** np.where(small, shift, 0)
-    rounds_whole = small & (digits % divisor == 0)
-    whole = (digits // divisor).view(np.uint64) << np.uint64(16)
-    other = (digits.view(np.uint64) << np.uint64(16)) | (exponents - _MIN_EXPONENT + 1).astype(np.uint64)
-    zero = digits == 0
-    return np.where(zero, np.uint64(0), np.where(rounds_whole, whole, other))

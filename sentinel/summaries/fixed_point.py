@@ -35,3 +35,39 @@ def decode(totals: npt.NDArray[Any], bits: int = SCALE_BITS) -> F64:
     array([0.5])
     """
     return np.ldexp(totals.astype(np.float64), -bits)
+
+
+FRACTION_BITS = 32
+"""Numbers of any size: whole ones and fractions of 2^-32 apart, so 2^31 events of any fraction fit."""
+
+
+def split(values: F64) -> I64:
+    """Write numbers as whole ones and a fraction, each an integer.
+
+    Parameters
+    ----------
+    values : float64 array, any shape, finite, below 2^62 in magnitude
+
+    Returns
+    -------
+    int64 array, shape (..., 2)
+
+    Examples
+    --------
+    >>> split(np.array([-0.25])).tolist()
+    [[-1, 3221225472]]
+    """
+    whole = np.floor(values)
+    fractions = np.rint(np.ldexp(values - whole, FRACTION_BITS))
+    return np.stack([whole, fractions], axis=-1).astype(np.int64)
+
+
+def joined(totals: npt.NDArray[Any]) -> F64:
+    """Turn sums of split numbers back into numbers: the last axis goes.
+
+    Examples
+    --------
+    >>> joined(split(np.array([-0.25, 3.5])).sum(axis=0))
+    array(3.25)
+    """
+    return np.asarray(totals[..., 0] + np.ldexp(totals[..., 1].astype(np.float64), -FRACTION_BITS))

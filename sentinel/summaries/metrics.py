@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from sentinel.events.batch import F64, I64, Bool
+from sentinel.events.batch import F64, I64
 from sentinel.stats import confusion
 from sentinel.stats.auc import auc_from_histogram, auc_many
 from sentinel.stats.calibration import CalibrationLine, base_rate, calibration_line, expected_calibration_error
 from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
 from sentinel.stats.jackknife import jackknife, jackknife_auc
 from sentinel.stats.losses import mean_loss, normalized_entropy
-from sentinel.summaries import fixed_point
+from sentinel.summaries import fixed_point, multiclass, ranking, regression
 from sentinel.summaries.algebra import Array, Summary
 from sentinel.summaries.kinds.losses import LOSSES
-
-Unit = Literal["score", "nats", "ratio"]
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What a number measures, and which way is better.
-
-    Attributes
-    ----------
-    name : str
-        The value of the label ``metric``.
-    higher_is_better : bool or None
-        None where neither is: a base rate, a calibration slope.
-    unit : str
-        ``ratio`` for what counts events or pairs, ``nats`` for log losses, ``score`` for the rest.
-    description : str
-    least, most : float or None
-        Range of the metric.
-    """
-
-    name: str
-    higher_is_better: bool | None
-    unit: Unit
-    description: str
-    least: float | None = 0.0
-    most: float | None = 1.0
-
+from sentinel.summaries.metric import Metric, SliceTable
 
 _ALL: Final = (
     Metric("auc", True, "ratio", "chance that a positive outcome was scored above a negative one"),
@@ -83,54 +55,55 @@ _ALL: Final = (
     Metric("base_rate", None, "ratio", "share of positive outcomes"),
 )
 
-METRICS: Mapping[str, Metric] = MappingProxyType({metric.name: metric for metric in _ALL})
-"""Every metric of a binary task, in the order in which reports show them."""
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {m.name: m for m in (*_ALL, *regression.METRICS, *multiclass.METRICS, *ranking.METRICS)}
+)
+"""Every metric of any task, in the order in which reports show them. Which ones a task has, `measure` tells."""
+
+VIEW_METRICS: Final = ("auc", "calibration_slope", "calibration_intercept", "base_rate")
+"""Those that every task has, of its question of yes or no (`sentinel.summaries.view`)."""
 
 SLICE_METRICS: Final = ("auc", "log_loss", "brier", "accuracy", "base_rate")
-"""Those that are also measured in each slice."""
-
-
-@dataclass(frozen=True, slots=True)
-class SliceTable:
-    """Metrics of all slices, as arrays of shape (n_slices,) in the order of ``Layout.slice_names``.
-
-    Attributes
-    ----------
-    values, variances : mapping of metric name to float64 array
-        Finite everywhere; not to be used where ``valid`` is False.
-    valid : mapping of metric name to bool array
-        False where the slice has too few events.
-    n, n_positive : int64 array
-        Outcomes, and positive ones.
-    """
-
-    values: Mapping[str, F64]
-    variances: Mapping[str, F64]
-    valid: Mapping[str, Bool]
-    n: I64
-    n_positive: I64
-
-    def __len__(self) -> int:
-        return len(self.n)
+"""Those of a binary task that are also measured in each slice."""
 
 
 def measure(summary: Summary) -> dict[str, Measured]:
-    """Each of ``METRICS`` over all traffic.
+    """Every metric of the task over all traffic.
 
     Parameters
     ----------
     summary : Summary
-        Of a binary task.
 
     Returns
     -------
     dict of metric name to Estimate or NotEnough, all finite
+        In the order of ``METRICS``; the names depend on the task alone.
 
     Notes
     -----
     Where counts by entity bucket exist (AUC, base rate) the variance is the larger of the one for independent
     events and the bucket jackknife; the others are those of independent events.
     """
+    result = _TASKS[summary.layout.task][0](summary)
+    return {name: result[name] for name in METRICS if name in result}
+
+
+def _measure_regression(summary: Summary) -> dict[str, Measured]:
+    yes_or_no = _measure_binary(summary)
+    return {**regression.measure(summary), **{name: yes_or_no[name] for name in VIEW_METRICS}}
+
+
+def _measure_multiclass(summary: Summary) -> dict[str, Measured]:
+    yes_or_no = _measure_binary(summary)
+    return {**multiclass.measure(summary), **{name: yes_or_no[name] for name in VIEW_METRICS}}
+
+
+def _measure_ranking(summary: Summary) -> dict[str, Measured]:
+    yes_or_no = _measure_binary(summary)
+    return {**ranking.measure(summary), **{name: yes_or_no[name] for name in VIEW_METRICS}}
+
+
+def _measure_binary(summary: Summary) -> dict[str, Measured]:
     counts = summary["outcomes"]
     table = _confusion(summary["confusion"][0])
     scores = fixed_point.decode(summary["score_sums"])
@@ -146,7 +119,7 @@ def measure(summary: Summary) -> dict[str, Measured]:
     result["calibration_intercept"] = line.intercept if isinstance(line, CalibrationLine) else line
     result["calibration_error"] = expected_calibration_error(counts.sum(axis=1), counts[:, 1], scores)
     result["base_rate"] = _base_rate(summary["buckets"])
-    return {name: result[name] for name in METRICS}
+    return result
 
 
 def auc_of_buckets(buckets: Array) -> Measured:
@@ -167,18 +140,21 @@ def auc_of_buckets(buckets: Array) -> Measured:
 
 
 def measure_slices(summary: Summary) -> SliceTable:
-    """Each of ``SLICE_METRICS`` in every slice, events taken as independent.
+    """The metrics of the task that slices have, in every slice, events taken as independent.
 
     Parameters
     ----------
     summary : Summary
-        Of a binary task.
 
     Returns
     -------
     SliceTable
-        All values finite, also where a slice is empty.
+        All values finite, also where a slice is empty. Its metrics depend on the task alone.
     """
+    return _TASKS[summary.layout.task][1](summary)
+
+
+def _slices_of_binary(summary: Summary) -> SliceTable:
     counts = summary["slice_outcomes"]
     events = counts.sum(axis=1)
     n, n_positive = events.sum(axis=1), events[:, 1]
@@ -245,3 +221,11 @@ def _rates(successes: I64, n: I64) -> tuple[F64, F64]:
     size = np.maximum(n, 1).astype(np.float64)
     smoothed = (successes + 0.5) / (size + 1.0)
     return successes / size, smoothed * (1.0 - smoothed) / size
+
+
+_TASKS: Final[Mapping[str, tuple[Callable[[Summary], dict[str, Measured]], Callable[[Summary], SliceTable]]]] = {
+    "binary": (_measure_binary, _slices_of_binary),
+    "regression": (_measure_regression, regression.measure_slices),
+    "multiclass": (_measure_multiclass, multiclass.measure_slices),
+    "ranking": (_measure_ranking, ranking.measure_slices),
+}

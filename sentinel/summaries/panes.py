@@ -68,6 +68,18 @@ class PaneBook:
             for arrays, part in panes:
                 add_counts(arrays[name], codes[part], sign, None if amounts is None else amounts[part])
 
+    def observe_checks(self, checked: Rows) -> None:
+        """Count what was checked of new predictions, each in the pane of its time."""
+        ordered, parts = self._split(checked)
+        for start, part in parts:
+            self._pane(start).observe_checks(ordered[part])
+
+    def observe_backfills(self, rows: Rows, sign: int = 1) -> None:
+        """Count backfilled predictions (or take them back) in the panes of their predictions."""
+        ordered, parts = self._split(rows)
+        for start, part in parts:
+            self._pane(start).observe_backfills(ordered[part], sign)
+
     def restore(self, start: int, width_us: int, pane: Summary) -> None:
         """Put back a stored pane, whatever the width it was stored at.
 
@@ -173,6 +185,11 @@ class PaneSeries:
     layout: Layout
     width_us: int
     panes: tuple[tuple[int, Summary], ...]
+
+    def between(self, start_us: int, end_us: int) -> PaneSeries:
+        """Those panes that lie whole between two moments."""
+        inside = tuple((at, pane) for at, pane in self.panes if at >= start_us and at + self.width_us <= end_us)
+        return PaneSeries(self.layout, self.width_us, inside)
 
     def total(self) -> Summary:
         """The Summary of all panes together: everything since launch."""

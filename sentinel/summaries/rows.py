@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from sentinel.errors import FatalError
 from sentinel.events.batch import F64, I32, I64, Bool, Predictions
-from sentinel.events.schema import INVALID, MISSING, UNSEEN
+from sentinel.events.schema import INVALID, MISSING, UNSEEN, EventSchema
+from sentinel.summaries.class_block import class_fields, write_classes
 from sentinel.summaries.layout import (
     BIN_ABOVE,
     BIN_BELOW,
@@ -19,17 +20,21 @@ from sentinel.summaries.layout import (
     BIN_OTHER,
     BIN_UNSEEN,
     N_SPECIAL,
+    OF_SCORE,
     FeatureBins,
     Layout,
     SliceColumn,
     cross_value,
     kept,
 )
+from sentinel.summaries.list_block import list_fields, write_lists
+from sentinel.summaries.trained import UNKNOWN_TRAINING, TrainedOn
 
 Rows = npt.NDArray[np.void]
 
-PENDING, LABELLED, ORPHAN = range(3)
-"""State of a row: a prediction that waits, a prediction with its outcome, an outcome whose prediction is not here."""
+PENDING, LABELLED, ORPHAN, RECOMPUTED, SPENT = range(5)
+"""State of a row: a prediction that waits, a prediction with its outcome, an outcome whose prediction is not here; a
+backfill whose prediction is not here, and one whose prediction has come."""
 
 _FEW_EDGES = 32
 """Up to so many, comparing with each costs less than a search, whose every step is a guess."""
@@ -40,7 +45,8 @@ HEADER = np.dtype(
         ("state", "u1"),
         ("bucket", "u1"),
         ("score_bin", "<u2"),
-        ("spare", "<u2"),
+        ("marks", "u1"),
+        ("spare", "u1"),
         ("predicted_at", "<i8"),
         ("outcome_at", "<i8"),
         ("score", "<f8"),
@@ -51,7 +57,7 @@ HEADER = np.dtype(
 
 
 def row_dtype(layout: Layout) -> np.dtype[np.void]:
-    """The row of one layout: the header, the slice slots, the feature bins."""
+    """The row of one layout: the header, the slice slots, the feature bins, what backfills said of them."""
     return kept(layout, "_row_dtype", _make_row_dtype)
 
 
@@ -67,10 +73,14 @@ def _make_row_dtype(layout: Layout) -> np.dtype[np.void]:
     fields = [(name, HEADER[name]) for name in HEADER.names or ()]
     fields.append(("slices", np.dtype(("<u2", (len(layout.slices),)))))
     fields.append(("features", np.dtype(("u1", (len(layout.features),)))))
-    return np.dtype(fields)
+    mask = np.dtype(("u1", ((len(layout.features) + 7) // 8,)))
+    fields += [("backfilled", np.dtype("u1")), ("given", mask), ("differs", mask)]
+    return np.dtype([*fields, *class_fields(layout), *list_fields(layout)])
 
 
-def bin_predictions(layout: Layout, predictions: Predictions, layout_id: int = 0) -> Rows:
+def bin_predictions(
+    layout: Layout, predictions: Predictions, layout_id: int = 0, trained_on: TrainedOn = UNKNOWN_TRAINING
+) -> Rows:
     """Write decoded predictions as rows.
 
     Parameters
@@ -79,6 +89,8 @@ def bin_predictions(layout: Layout, predictions: Predictions, layout_id: int = 0
         Whose schema the predictions were decoded by.
     layout_id : int
         Names the layout inside the store that will hold the rows.
+    trained_on : TrainedOn
+        Says which predictions training has seen.
 
     Returns
     -------
@@ -89,21 +101,61 @@ def bin_predictions(layout: Layout, predictions: Predictions, layout_id: int = 0
     rows["state"] = PENDING
     entity = np.where(predictions.groups == 0, predictions.keys, predictions.groups)
     rows["bucket"] = _mix(entity) % np.uint64(layout.n_buckets)
-    rows["score_bin"] = np.searchsorted(layout.edges_array, predictions.scores, side="right")
+    scores = _scores(layout, rows, predictions)
+    rows["score_bin"] = np.searchsorted(layout.edges_array, scores, side="right")
     rows["predicted_at"] = predictions.predicted_at
-    rows["score"] = predictions.scores
+    rows["score"] = scores
+    rows["marks"] = trained_on.marks(predictions)
     for j, spec in enumerate(layout.slices):
         rows["slices"][:, j] = layout.slice_offsets[j] + slice_slots(spec, predictions)
-    numeric = {c.name: j for j, c in enumerate(predictions.schema.numeric)}
-    categorical = {c.name: j for j, c in enumerate(predictions.schema.categorical)}
+    p = predictions
+    feature_bins(layout, p.schema, p.numeric, p.invalid, p.categorical, out=rows["features"])
+    return rows
+
+
+def _scores(layout: Layout, rows: Rows, predictions: Predictions) -> F64:
+    """Scores of the question of yes or no that each row is asked; fills what the task's rows hold besides."""
+    if predictions.probabilities is not None:
+        return write_classes(layout, rows, predictions)
+    if predictions.items is not None:
+        return write_lists(layout, rows, predictions)
+    return predictions.scores
+
+
+def feature_bins(
+    layout: Layout,
+    schema: EventSchema,
+    numeric: F64,
+    invalid: Bool | None,
+    categorical: I32,
+    out: npt.NDArray[np.uint8] | None = None,
+) -> npt.NDArray[np.uint8]:
+    """Bin every feature of the layout.
+
+    Parameters
+    ----------
+    layout : Layout
+    schema : EventSchema
+        What the columns were decoded by.
+    numeric, invalid, categorical : arrays
+        As in :class:`~sentinel.events.batch.Predictions`.
+    out : uint8 array, shape (n, n_features), optional
+        Where to write.
+
+    Returns
+    -------
+    uint8 array, shape (n, n_features)
+    """
+    bins = np.empty((numeric.shape[1], len(layout.features)), np.uint8) if out is None else out
+    numbers = {c.name: j for j, c in enumerate(schema.numeric)}
+    categories = {c.name: j for j, c in enumerate(schema.categorical)}
     for j, feature in enumerate(layout.features):
         if feature.kind == "numeric":
-            at = numeric[feature.name]
-            invalid = None if predictions.invalid is None else predictions.invalid[at]
-            rows["features"][:, j] = bin_numbers(feature, predictions.numeric[at], invalid)
+            at = numbers[feature.name]
+            bins[:, j] = bin_numbers(feature, numeric[at], None if invalid is None else invalid[at])
         else:
-            rows["features"][:, j] = bin_categories(feature, predictions.categorical[categorical[feature.name]])
-    return rows
+            bins[:, j] = bin_categories(feature, categorical[categories[feature.name]])
+    return bins
 
 
 def _mix(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -156,6 +208,8 @@ def bin_categories(feature: FeatureBins, codes: I32) -> I64:
 
 def slice_slots(spec: SliceColumn, predictions: Predictions) -> I64:
     """Slot of each prediction within one slice column: a value's index, then (other), then (missing)."""
+    if spec.columns == (OF_SCORE,):
+        return np.searchsorted(np.array(spec.edges), predictions.scores, side="right").astype(np.int64)
     if len(spec.columns) == 1:
         return _single_slots(spec.columns[0], spec.values, spec.edges, predictions)
     first, second = (_single_values(name, predictions) for name in spec.columns)

@@ -72,7 +72,7 @@ def test_another_artifact_is_refused(baseline: Baseline) -> None:
         Baseline.from_bytes(baseline.summary.to_bytes())
 
 
-@pytest.mark.parametrize("lost", ["summary.scores", "summary.feature_outcomes"])
+@pytest.mark.parametrize("lost", ["summary.scores", "summary.feature_outcomes", "summary.marks"])
 def test_missing_counts_are_refused(baseline: Baseline, lost: str) -> None:
     """A baseline of an older version without some counts has to be built again."""
     header, arrays = _parts(baseline)

@@ -178,6 +178,18 @@ def test_delays_and_the_horizon_that_follows(tmp_path: Path) -> None:
     assert _build(frame, tmp_path, told).meta.horizon_seconds == 1.5 * DAY_SECONDS
 
 
+def test_a_placeholder_for_an_unknown_time_makes_nothing_wait_for_decades(tmp_path: Path) -> None:
+    """One outcome dated 2090 neither stretches the horizon beyond two years nor goes unsaid."""
+    frame = scored_rows()
+    placeholder = frame["outcome_at"].where(np.arange(len(frame)) > 0, pd.Timestamp("2090-01-01", tz="UTC"))
+    baseline = _build(frame.assign(outcome_at=placeholder), tmp_path)
+    assert baseline.meta.horizon_seconds == 730 * DAY_SECONDS
+    assert baseline.layout.maturity_us <= 730 * DAY_SECONDS * 1e6
+    assert "endless_delay" in {check.name for check in baseline.meta.checks}
+    always = _build(frame.assign(outcome_at=pd.Timestamp("2090-01-01", tz="UTC")), tmp_path)
+    assert always.layout.maturity_us == 730 * DAY_SECONDS * 1e6
+
+
 def test_outcomes_without_a_time_all_count(tmp_path: Path) -> None:
     """Offline files often lack the time of the outcome: then the delay is unknown and the horizon 30 days."""
     frame = scored_rows().drop(columns="outcome_at")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,7 @@ def test_show_in_words(files: Files, tmp_path: Path, capsys: Capture) -> None:
         "feature (strongest first)",
     ):
         assert part in text
+    assert re.search(r"awaited \d+d(\d+h)?$", text, re.MULTILINE)
     baseline = Baseline.load(output)
     by_slice = {e.slice: e.value for e in baseline.meta.estimates if e.metric == "auc" and e.value and e.slice != "all"}
     worst_first = sorted(by_slice, key=lambda name: by_slice[name] or 0.0)
@@ -98,6 +100,41 @@ def test_a_model_has_to_be_chosen_among_several(files: Files, tmp_path: Path, ca
     assert "several models fit" in capsys.readouterr().err
     assert cli.main([*arguments, "--version", "2"]) == 0
     assert Baseline.load(tmp_path / "b").meta.version == "2"
+
+
+def test_the_model_scores_the_rows_again(files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A callable of the working directory is imported, called, and its estimate is in the artifact."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "scoring_again.py").write_text(
+        "class Model:\n    @staticmethod\n    def predict(rows):\n        return rows['score']\n"
+    )
+    leak = Baseline.load(_built(files, tmp_path / "first")).layout.features[0].name
+    (tmp_path / "m.yaml").write_text(f"serving_defaults: {{{leak}: null}}")
+    assert _build(files, tmp_path / "b", "--manifest", "m.yaml", "--score-with", "scoring_again:Model.predict") == 0
+    baseline = Baseline.load(tmp_path / "b")
+    (found,) = baseline.meta.repairs
+    (auc,) = [e.value for e in baseline.meta.estimates if (e.metric, e.slice) == ("auc", "all")]
+    assert (found.name, found.value) == (f"feature:{leak}", auc)
+
+
+def _built(files: Files, output: Path) -> Path:
+    assert _build(files, output, "--quiet") == 0
+    return output
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        ("scoring", "'scoring' names no callable: write it like scoring:predict"),
+        ("no_such_module:predict", "cannot import 'no_such_module': ModuleNotFoundError"),
+        ("math:pi", "the module 'math' holds no callable 'pi'"),
+    ],
+)
+def test_a_model_that_is_not_there(files: Files, tmp_path: Path, capsys: Capture, name: str, fault: str) -> None:
+    """One line says what cannot be called."""
+    assert _build(files, tmp_path / "b", "--quiet", "--score-with", name) == 1
+    assert fault in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["build", "show"])

@@ -12,6 +12,8 @@ BAD = Path(__file__).parent / "bad"
 
 # File, and what follows its name in the message. {folder} is the folder of the files.
 MESSAGES = {
+    "absence_regression": "7:16: models[0].outcome.absence: silence cannot mean a negative where the task is "
+    "regression",
     "alias": "5:17: not valid YAML: found undefined alias (quote a value that begins with *, & or !)",
     "bins_empty": "5:34: models[0].slices[0].bins: needs at least 1 item, not 0",
     "bins_unordered": "5:34: models[0].slices[0].bins: edges must ascend, each one once",
@@ -57,6 +59,11 @@ MESSAGES = {
     "not_a_mapping": "1:1: expected a mapping, got a list",
     "not_utf8": "5: not UTF-8 text",
     "not_yaml": "3:1: not valid YAML: expected the node content, but found '<stream end>'",
+    "range_of_categories": "5:48: models[0].features.age.range: a range is for numbers, and this feature is "
+    "categorical",
+    "range_of_nothing": "5:29: models[0].features.age.range: at least one of the two numbers is needed",
+    "range_of_one": "5:29: models[0].features.age.range: needs at least 2 items, not 1",
+    "range_reversed": "5:29: models[0].features.age.range: the lowest number 120 lies above the highest 0",
     "sasl_incomplete": "9:24: source.kafka.security_protocol: SASL_SSL needs sasl_plain_username, sasl_plain_password",
     "sasl_unused": "9:26: source.kafka.sasl_plain_password: sasl_plain_password has no effect with "
     "PLAINTEXT (set security_protocol to SASL_SSL or SASL_PLAINTEXT)",
@@ -72,6 +79,7 @@ MESSAGES = {
     "server_bad": "7:25: source.kafka.bootstrap_servers[0]: expected host:port, not 'kafka://localhost'",
     "server_port": "7:25: source.kafka.bootstrap_servers[0]: a port is at most 65535, not 90920",
     "servers_empty": "7:24: source.kafka.bootstrap_servers: needs at least 1 item, not 0",
+    "serving_default_list": "5:39: models[0].features.age.serving_default: expected a number, got a list",
     "slice_empty": "5:14: models[0].slices[0]: the name of a slice has 1 to 256 characters, none of them "
     "control characters",
     "slice_twice": "5:22: models[0].slices[1]: the slice 'region' is already slices[0]",
@@ -79,7 +87,6 @@ MESSAGES = {
     "tag": "2:9: models: tags are not supported (quote a value that begins with !)",
     "task_unknown": "5:11: models[0].task: must be one of binary, multiclass, regression, ranking, not "
     "'binery' (did you mean 'binary'?)",
-    "task_unsupported": "5:11: models[0].task: task 'ranking' is not supported by this version (supported: binary)",
     "threshold_outside": "5:16: models[0].threshold: must be greater than 0.0 and less than 1.0, not 1",
     "threshold_text": "5:16: models[0].threshold: expected a number, got the string 'high'",
     "time_impossible": "5:20: limits.min_time: there is no such time as '2000-02-30T00:00:00Z' (for "

@@ -49,6 +49,25 @@ def test_values_arrive_with_their_types() -> None:
     assert config.source.kafka.fetch_min_bytes == 65_536
 
 
+def test_what_owners_declare_of_features_arrives() -> None:
+    """Ranges may be open on one side; a serving default is a number or a text, as it is written."""
+    text = MINIMAL + (
+        "    columns: {feature_times: written}\n"
+        "    features:\n"
+        "      age: {range: [0, 120], serving_default: -1}\n"
+        '      spend: {range: [null, 9.5], serving_default: "${FILL}"}\n'
+        "      plan: {serving_default: unknown}\n"
+    )
+    config = parse_config(text, environ={"FILL": "0"})
+    model = config.models[0]
+    assert model.columns.feature_times == "written"
+    age, spend, plan = (model.features[name] for name in ("age", "spend", "plan"))
+    assert (age.range, age.serving_default) == ([0.0, 120.0], -1.0)
+    assert (spend.range, spend.serving_default) == ([None, 9.5], "0")
+    assert (plan.range, plan.serving_default) == (None, "unknown")
+    assert parse_config(dump_config(config)) == config
+
+
 def test_relative_paths_start_from_the_file(tmp_path: Path) -> None:
     """Written paths and the default of state.directory mean the configuration's folder, not the caller's."""
     text = MINIMAL + "    baseline: ../b/churn.baseline\n"

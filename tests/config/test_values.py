@@ -135,3 +135,12 @@ def test_what_is_no_time(text: str) -> None:
     """A time without zone, clock or calendar is refused."""
     with pytest.raises(ValueError, match=r"expected an RFC 3339 time|there is no such time"):
         parse_time_us(text)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(1_440_234.522, "16d16h"), (5_431.0, "1h31m"), (59.4, "59s"), (0.2, "1s"), (0.0, "0s"), (86_400.0, "1d")],
+)
+def test_a_duration_rounded_reads_at_a_glance(seconds: float, text: str) -> None:
+    """Two units at most, the larger first; what is not nothing never reads as nothing."""
+    assert str(Duration(seconds).rounded()) == text

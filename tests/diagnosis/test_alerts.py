@@ -10,9 +10,10 @@ from sentinel.config.model import Alerts
 from sentinel.diagnosis.alerts import AlertBook
 from sentinel.diagnosis.conditions import conditions
 from sentinel.diagnosis.report import Alert, Cause, Verdict
-from sentinel.diagnosis.verdict import diagnose
+from sentinel.diagnosis.verdict import diagnose, leakage_probability
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
+from sentinel.summaries.layout import N_SPECIAL
 from tests.diagnosis.streams import watch
 from tests.evaluation.worlds import draw, offline, series, world_layout
 
@@ -42,12 +43,21 @@ def leaning(probability: float) -> Look:
 
 
 def after(*looks: Look) -> AlertBook:
-    """The book after these looks, one a minute."""
+    """The book after these looks, one a minute, each with one more prediction and one more mature outcome."""
     book = AlertBook()
     for minute, look in enumerate(looks):
         evaluation, verdict, counts = look
-        book = book.advance(evaluation, verdict, counts, f"2026-11-26T12:{minute:02}:00Z")
+        more = counts | {"predictions": counts["predictions"] + minute}
+        book = book.advance(grown(evaluation, minute), verdict, more, f"2026-11-26T12:{minute:02}:00Z")
     return book
+
+
+def grown(evaluation: Evaluation, n: int) -> Evaluation:
+    """The same look on ``n`` more mature outcomes."""
+    auc, *rest = evaluation.findings
+    assert auc.metric == "auc"
+    online = msgspec.structs.replace(auc.online, n=auc.online.n + n)
+    return msgspec.structs.replace(evaluation, findings=(msgspec.structs.replace(auc, online=online), *rest))
 
 
 def of(book: AlertBook, name: str) -> list[Alert]:
@@ -85,6 +95,29 @@ def test_leakage_needs_three_looks() -> None:
     (alert,) = of(after(*[leaning(0.9)] * 3), "SentinelLeakageSuspected")
     assert (alert.severity, alert.cause) == ("critical", Cause.TARGET_LEAKAGE)
     assert of(after(leaning(0.9), leaning(0.9), GOOD, leaning(0.9)), "SentinelLeakageSuspected") == []
+
+
+def test_looking_again_at_the_same_outcomes_is_no_patience() -> None:
+    """Ten looks at the same mature outcomes count as one, though predictions go on; two with more outcomes fire."""
+    evaluation, verdict, counts = leaning(0.9)
+    book = AlertBook()
+    for minute in range(10):
+        more = counts | {"predictions": counts["predictions"] + minute}
+        book = book.advance(evaluation, verdict, more, f"2026-11-26T12:{minute:02}:00Z")
+    assert of(book, "SentinelLeakageSuspected") == []
+    for minute in (10, 11):
+        book = book.advance(grown(evaluation, minute), verdict, counts, f"2026-11-26T12:{minute:02}:00Z")
+    assert [alert.fired_at for alert in of(book, "SentinelLeakageSuspected")] == ["2026-11-26T12:11:00Z"]
+
+
+def test_a_stream_that_has_ended_is_not_waited_for() -> None:
+    """Five looks at nothing new, not even predictions, count as one: the second and third come after ten."""
+    evaluation, verdict, counts = leaning(0.9)
+    book = AlertBook()
+    for minute in range(11):
+        assert of(book, "SentinelLeakageSuspected") == []
+        book = book.advance(evaluation, verdict, counts, f"2026-11-26T12:{minute:02}:00Z")
+    assert [alert.fired_at for alert in of(book, "SentinelLeakageSuspected")] == ["2026-11-26T12:10:00Z"]
 
 
 def test_leakage_pages_only_with_a_launch_gap() -> None:
@@ -155,6 +188,24 @@ def test_bad_slice_alone_is_raised() -> None:
     found = conditions(evaluation, diagnose(evaluation, side, counts), counts)
     assert [(c.name, c.slice) for c in found] == [("SentinelSliceGap", "region=v2")]
     assert not any(c.name == "SentinelSliceGap" for c in conditions(*BAD))
+
+
+def test_a_discovered_slice_is_news_and_no_more() -> None:
+    """Where only some values of a feature got worse, that is told as information, and is no sign of a leak."""
+    rng = np.random.default_rng(4)
+    side = offline(LAYOUT, draw(LAYOUT, rng, 20_000, auc=0.85))
+    rows = draw(LAYOUT, rng, 20_000, auc=0.85)
+    bad = np.flatnonzero(rows["features"][:, 1] == N_SPECIAL + 2)
+    turned = bad[rng.random(len(bad)) < 0.2]
+    rows["outcome"][turned] = 1.0 - rows["outcome"][turned]
+    evaluation = evaluate(side, series(LAYOUT, rows), Alerts())
+    counts = {"predictions": 20_000, "joined": 20_000}
+    verdict = diagnose(evaluation, side, counts)
+    (found,) = conditions(evaluation, verdict, counts)
+    assert (found.name, found.severity, found.metric) == ("SentinelSliceGap", "info", "log_loss")
+    assert found.slice == "x1=[0.2,0.3)"
+    assert "the slice was found, not configured" in found.summary
+    assert leakage_probability(verdict) < 0.5
 
 
 @pytest.mark.parametrize("name", ["target_leakage", "target_leakage_default"])

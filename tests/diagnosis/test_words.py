@@ -61,6 +61,15 @@ def test_leak_is_explained_with_its_numbers() -> None:
         assert part in text
 
 
+def test_a_slice_that_was_found_says_so() -> None:
+    """A discovered slice stands among those with a gap, marked, so that nobody searches the configuration for it."""
+    base = report("clean")
+    (gap,) = [f for f in base.findings if (f.metric, f.slice) == ("log_loss", "all")]
+    found = msgspec.structs.replace(gap, slice="tenure_days=[0,30)", alarm=True, discovered=True)
+    words = explain(msgspec.structs.replace(base, findings=(*base.findings, found)))
+    assert "tenure_days=[0,30) (found, not configured), log_loss:" in " ".join(words.split())
+
+
 def test_control_characters_are_not_printed() -> None:
     """A name from the data cannot steer the reader's terminal."""
     plain = report("clean")

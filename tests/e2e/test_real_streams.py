@@ -81,8 +81,8 @@ def test_honest_model_never_pages(tmp_path: Path, case: str, variant: str) -> No
 
 @pytest.mark.slow
 def test_honest_stream_raises_nothing(tmp_path: Path) -> None:
-    """The honest patient-disjoint model raises no alert of any kind, ever."""
+    """The honest patient-disjoint model never warns and never pages; that features drift is told as information."""
     report = _replay(tmp_path, "diabetes_futurecount", "honest")
-    assert report["alerts"] == []
+    assert {(alert["name"], alert["severity"]) for alert in report["alerts"]} <= {("SentinelDrift", "info")}
     assert report["verdict"]["cause"] == "none"
     assert report["counts"]["joined"] == report["counts"]["predictions"]

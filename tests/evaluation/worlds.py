@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, ndtri
 
+from sentinel.baseline.evidence import RepairedEstimate, StaticEvidence
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.layout import N_SPECIAL, FeatureBins, Layout, SliceColumn
 from sentinel.summaries.panes import PaneBook, PaneSeries
@@ -88,9 +89,11 @@ def series(layout: Layout, rows: Rows) -> PaneSeries:
 
 @dataclass(frozen=True)
 class Meta:
-    """The part of a baseline's meta that verdicts read."""
+    """The part of a baseline's meta that evaluations and verdicts read."""
 
     manifest: dict[str, Any] = field(default_factory=dict)
+    static: StaticEvidence = field(default_factory=StaticEvidence)
+    repairs: tuple[RepairedEstimate, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from sentinel.events import Column, DeadLetter, EventSchema, Limits
-from sentinel.events.codecs.json import Decoded, JsonCodec, Messages, Role
+from sentinel.events.codecs.json import Decoded, JsonCodec
+from sentinel.events.codecs.messages import Messages, Role
 
 RECEIVED_US = 1_795_694_400_000_000
 """2026-11-26T12:00:00Z: when the broker got each message."""
@@ -85,7 +86,7 @@ def decode(
 
 def only_dead_letter(decoded: Decoded) -> DeadLetter:
     """The one dead letter of a decoding that gave nothing else."""
-    assert (decoded.predictions, decoded.outcomes, decoded.n_backfills) == ([], [], 0)
+    assert (decoded.predictions, decoded.outcomes, sum(map(len, decoded.backfills))) == ([], [], 0)
     [letter] = decoded.dead_letters
     return letter
 
@@ -93,7 +94,7 @@ def only_dead_letter(decoded: Decoded) -> DeadLetter:
 def n_accounted(decoded: Decoded) -> int:
     """Messages that a decoding accounts for, one way or another."""
     n_rows = sum(map(len, decoded.predictions)) + sum(map(len, decoded.outcomes))
-    return n_rows + len(decoded.dead_letters) + decoded.n_backfills
+    return n_rows + len(decoded.dead_letters) + sum(map(len, decoded.backfills))
 
 
 def by_offset(decoded: Decoded) -> dict[int, tuple[Any, ...]]:

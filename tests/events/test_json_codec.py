@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sentinel.events import INVALID, MISSING, UNSEEN, Column, EventSchema, Predictions
 from sentinel.events.codecs import json as codec
-from sentinel.events.codecs.json import Decoded, JsonCodec, Messages, assemble
+from sentinel.events.codecs.json import Decoded, JsonCodec, assemble
+from sentinel.events.codecs.messages import Messages
 from sentinel.events.keys import group_keys, model_seed, prediction_keys
 from tests.events.canonical import (
     CHURN,
@@ -36,7 +37,7 @@ ALL_SCHEMAS = (CHURN, CHURN_8, FRAUD)
 
 def only_predictions(decoded: Decoded) -> Predictions:
     """The one batch of predictions of a decoding that gave nothing else."""
-    assert (decoded.outcomes, decoded.dead_letters, decoded.n_backfills) == ([], [], 0)
+    assert (decoded.outcomes, decoded.dead_letters, sum(map(len, decoded.backfills))) == ([], [], 0)
     [batch] = decoded.predictions
     return batch
 
@@ -68,7 +69,7 @@ def test_an_outcome_becomes_its_columns() -> None:
 
 def test_no_messages_are_nothing() -> None:
     """A poll without messages decodes to nothing."""
-    assert decode() == Decoded([], [], [], 0)
+    assert decode() == Decoded([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -134,7 +135,7 @@ def test_models_and_versions_share_a_topic() -> None:
             107: ("prediction", "churn", "8"),
         }
         assert sorted(o.model for o in decoded.outcomes) == ["churn", "fraud"]
-        assert decoded.n_backfills == 1
+        assert sum(map(len, decoded.backfills)) == 1
         [letter] = decoded.dead_letters
         assert (letter.reason, letter.offset) == ("unknown_version", 108)
 
@@ -243,7 +244,7 @@ def test_any_bytes_end_as_exactly_one_thing(payloads: list[bytes | None], role: 
     decoded = decode(*payloads, role=role, schemas=ALL_SCHEMAS if several else (CHURN,))
     assert n_accounted(decoded) == len(payloads)
     found = by_offset(decoded)
-    assert len(found) + decoded.n_backfills == len(payloads)
+    assert len(found) + sum(map(len, decoded.backfills)) == len(payloads)
     assert all(0.0 <= row[5] <= 1.0 for row in found.values() if row[0] == "prediction")
     assert all(row[4] in (0.0, 1.0) for row in found.values() if row[0] == "outcome")
 
@@ -330,7 +331,7 @@ def test_the_split_into_sub_batches_changes_nothing(payloads: list[bytes | None]
         patch.setattr(codec, "SUB_BATCH", size)
         pieces = decode(*payloads, schemas=ALL_SCHEMAS)
     assert by_offset(pieces) == by_offset(whole)
-    assert pieces.n_backfills == whole.n_backfills
+    assert sum(map(len, pieces.backfills)) == sum(map(len, whole.backfills))
 
 
 def test_a_re_read_refuses_what_the_first_read_refused() -> None:

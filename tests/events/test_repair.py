@@ -11,7 +11,7 @@ import pytest
 
 from sentinel.events import Limits, Reason
 from sentinel.events.batch import Origin
-from sentinel.events.codecs.json import Role
+from sentinel.events.codecs.messages import Role
 from tests.events.canonical import (
     CHURN,
     CHURN_8,
@@ -27,6 +27,8 @@ from tests.events.canonical import (
 LIMITS = Limits(max_event_bytes=2_000, head_bytes=16, max_id_chars=20)
 LATER_STAGES = {Reason.EXPIRED, Reason.DUPLICATE}
 """Reasons that only the join can find."""
+OF_LISTS = {Reason.INVALID_ITEMS}
+"""Reasons that only rankings have; see ``test_rankings``."""
 
 HUGE_SCORE = encoded(prediction(score=0.125)).replace(b"0.125", b"1e999")
 
@@ -149,7 +151,7 @@ def test_each_fault_has_its_reason(reason: Reason, detail: str, event: Any, role
 
 def test_every_reason_is_reached() -> None:
     """No reason exists without a message that triggers it, but for those that the join finds."""
-    assert {reason for reason, *_ in REFUSED} == set(Reason) - LATER_STAGES
+    assert {reason for reason, *_ in REFUSED} == set(Reason) - LATER_STAGES - OF_LISTS
 
 
 @pytest.mark.parametrize("reason", sorted(LATER_STAGES))
@@ -245,4 +247,4 @@ def test_the_examples_of_the_reference_decode() -> None:
     blocks = re.findall(r"```json\n(.+?)\n```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
     decoded = decode(*(block.encode() for block in blocks))
     assert decoded.dead_letters == []
-    assert (len(decoded.predictions[0]), len(decoded.outcomes[0]), decoded.n_backfills) == (1, 1, 1)
+    assert (len(decoded.predictions[0]), len(decoded.outcomes[0]), sum(map(len, decoded.backfills))) == (1, 1, 1)

@@ -65,6 +65,15 @@ def test_a_column_is_read_as_its_elements_are(values: list[object]) -> None:
     assert column.tolist() == [parse_time(value) for value in values]
 
 
+numbers = st.integers(-(10**12), 10**12) | st.floats() | st.floats(-1e11, 1e11) | st.sampled_from([10**400, -0.0])
+
+
+@given(st.lists(numbers, min_size=1, max_size=20))
+def test_a_column_of_seconds_is_read_as_its_elements_are(values: list[float]) -> None:
+    """Numbers read at once round, and are refused, as each alone: halves, infinities, what no float holds."""
+    assert parse_times(values).tolist() == [parse_time(value) for value in values]
+
+
 @given(st.tuples(st.integers(1, 9999), st.integers(1, 12)), st.sampled_from([28, 29, 30, 31]))
 def test_the_calendar_is_right_at_month_ends(month: tuple[int, int], day: int) -> None:
     """The last days of every month, leap years included, exist exactly where the calendar has them."""

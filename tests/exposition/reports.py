@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 
 from sentinel.diagnosis.report import Alert, BaselineReference, Cause, Culprit, Report, TimelinePoint, Verdict
-from sentinel.evaluation.findings import FeatureFinding, Finding, LaunchWindow, Value
+from sentinel.evaluation.findings import (
+    Change,
+    Counterfactual,
+    Drift,
+    Fault,
+    FeatureFinding,
+    Finding,
+    LaunchWindow,
+    Overlap,
+    Parts,
+    Value,
+)
 
 NO_VALUE = Value(value=None, lower=None, upper=None, n=12, reason="12 outcomes of the 200 needed")
 LEAKAGE_ALERT = Alert(
@@ -105,17 +119,35 @@ def report(
 def full_report(model: str = "churn", version: str = "7") -> Report:
     """One in which every metric of a report has a series."""
     expected = Value(value=0.875, lower=0.85, upper=0.9, n=5_000)
-    known = finding()
-    with_expected = Finding(**{name: getattr(known, name) for name in known.__struct_fields__} | {"expected": expected})
-    knows = feature()
-    with_drift = FeatureFinding(
-        **{name: getattr(knows, name) for name in knows.__struct_fields__} | {"stability_index": 0.5}
+    parts = Parts(slice_mix=0.0, score_mix=0.025, outcome=0.1, label_selection=0.0)
+    complete = msgspec.structs.replace(finding(), expected=expected, parts=parts)
+    drift = Drift(
+        excess_psi=0.5, jensen_shannon=0.25, wasserstein=1.5, kolmogorov_smirnov=0.375, p_value=0.0, log_evidence=90.0
     )
-    return report(
+    fault = Fault(
+        kind="missing", ratio=0.5, offline_ratio=0.0, n=500, since="2026-11-19T00:00:00Z", until=None, from_launch=False
+    )
+    moved = msgspec.structs.replace(feature(), drift=drift, faults=(fault,))
+    evidence: dict[str, Any] = {
+        "change": Change(none=0.0, launch=0.875, later=0.125),
+        "counterfactuals": (
+            Counterfactual(
+                name="duplicates", cause="duplicate_leakage", corrected=expected, log_evidence=3.5, explained=0.75,
+                lower=0.5, upper=1.0, remainder=0.5,
+            ),
+        ),
+        "overlaps": (
+            Overlap(
+                of="rows", offline_ratio=0.5, online_ratio=0.0, seen=expected, unseen=expected, contrast=None
+            ),
+        ),
+    }  # fmt: skip
+    made = report(
         model,
         version,
-        findings=[with_expected, finding("region=EU", log_evidence=1.5)],
-        features=[with_drift],
+        findings=[complete, finding("region=EU", log_evidence=1.5)],
+        features=[moved],
         alerts=[LEAKAGE_ALERT],
         culprits=[Culprit(kind="feature", name="tenure_days", weight=1.0)],
     )
+    return msgspec.structs.replace(made, score_drift=drift, **evidence)

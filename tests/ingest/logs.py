@@ -24,7 +24,8 @@ from sentinel.config.model import Columns
 from sentinel.config.sizes import Bytes
 from sentinel.events.batch import EventBatch
 from sentinel.events.codecs.arrow import ArrowCodec
-from sentinel.events.codecs.json import JsonCodec, Role
+from sentinel.events.codecs.json import JsonCodec
+from sentinel.events.codecs.messages import Role
 from sentinel.events.keys import model_seed, prediction_keys
 from sentinel.events.schema import Column, EventSchema
 from sentinel.ingest.kafka import KafkaSource

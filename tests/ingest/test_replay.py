@@ -14,7 +14,7 @@ from sentinel.config.model import Columns
 from sentinel.errors import FatalError
 from sentinel.events.batch import EventBatch
 from sentinel.events.codecs.arrow import ArrowCodec
-from sentinel.ingest.replay import OUTCOMES, PREDICTIONS, ReplaySource
+from sentinel.ingest.replay import BACKFILLS, OUTCOMES, PREDICTIONS, ReplaySource, ScheduledBackfills
 from tests.ingest.logs import SCHEMA, Delivery, key_of
 
 BASE = 1_764_000_000
@@ -176,3 +176,52 @@ def test_times_are_those_of_the_file(tmp_path: Path) -> None:
     (batch,) = _drain(_source(*_two_files(tmp_path, [3], {0: 3})))
     expected = (BASE + 3) * MICROSECONDS_PER_SECOND
     assert batch.predictions[0].predicted_at.tolist() == batch.outcomes[0].outcome_at.tolist() == [expected]
+
+
+def _with_backfills(directory: Path, ids: list[int]) -> tuple[tuple[Path, Path], Path]:
+    files = _two_files(directory, [0, 1, 2, 3, 4], {0: 1, 3: 3})
+    backfills = directory / "b.parquet"
+    first = SCHEMA.numeric[0].name
+    pq.write_table(pa.table({"prediction_id": [f"id-{i}" for i in ids], first: [float(i) for i in ids]}), backfills)
+    return files, backfills
+
+
+def _backfilled(batches: list[EventBatch]) -> list[list[float]]:
+    """The values that each batch carries."""
+    return [[v for group in batch.backfills for v in group.inputs[0].numeric[0].tolist()] for batch in batches]
+
+
+def test_backfills_come_with_their_predictions(tmp_path: Path) -> None:
+    """Each slice brings the backfills of its rows, in the file's order; the last one those of no prediction too."""
+    files, path = _with_backfills(tmp_path, [3, 9, 1, 0, 1])
+    scheduled = ScheduledBackfills(path, ArrowCodec(SCHEMA, Columns()))
+    source = ReplaySource(*files, ArrowCodec(SCHEMA, Columns()), Columns(), rows_per_batch=2, backfills=scheduled)
+    batches = _drain(source)
+    assert _backfilled(batches)[:3] == [[1.0, 0.0, 1.0], [3.0], [9.0]]
+    assert [batch.positions.get(BACKFILLS) for batch in batches[:3]] == [3, 4, 5]
+    assert source.statistics()["messages"] == 5 + 2 + 5
+
+
+def test_a_replay_with_backfills_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """From the positions after any batch, another source emits exactly the rest."""
+    files, path = _with_backfills(tmp_path, [3, 9, 1, 0, 1])
+
+    def source() -> ReplaySource:
+        scheduled = ScheduledBackfills(path, ArrowCodec(SCHEMA, Columns()))
+        return ReplaySource(*files, ArrowCodec(SCHEMA, Columns()), Columns(), rows_per_batch=2, backfills=scheduled)
+
+    whole = _drain(source())
+    positions: dict[str, int] = {}
+    for done, batch in enumerate(whole, 1):
+        positions |= batch.positions
+        assert _backfilled(_drain(source(), positions)) == _backfilled(whole)[done:]
+
+
+def test_backfills_without_an_id_are_reported_once(tmp_path: Path) -> None:
+    """A row that names no prediction is a dead letter of its kind, at the beginning only."""
+    files, path = _with_backfills(tmp_path, [1])
+    pq.write_table(pa.table({"prediction_id": pa.array([None], pa.string()), "age": [1.0]}), path)
+    codec = ArrowCodec(SCHEMA, Columns())
+    source = ReplaySource(*files, codec, Columns(), backfills=ScheduledBackfills(path, codec))
+    letters = [letter for batch in _drain(source) for letter in batch.dead_letters]
+    assert [(letter.kind, letter.reason) for letter in letters] == [("backfill", "missing_id")]

@@ -8,19 +8,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from sentinel.events.batch import EventBatch, Origin, Outcomes, Predictions
+from sentinel.events.batch import I64, Backfills, EventBatch, Origin, Outcomes, Predictions, Recomputed
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.summaries.algebra import Summary
+from sentinel.summaries.backfilled import note_backfill, recomputed_bins
+from sentinel.summaries.checks import check_predictions
 from sentinel.summaries.panes import PaneSeries
 from sentinel.summaries.rows import LABELLED, bin_predictions, row_dtype
-from tests.support.join_oracle import Event, Happened, JoinOracle, Key, Predicted, Rules
-from tests.support.layouts import HOUR_US, START_US, draw_predictions, small_layout
+from tests.support.join_oracle import Event, Happened, JoinOracle, Key, Predicted, Recounted, Rules
+from tests.support.layouts import (
+    HOUR_US,
+    START_US,
+    checked_layout,
+    draw_predictions,
+    small_layout,
+    with_feature_times,
+)
 
 MINUTE_US = HOUR_US // 60
 PREDICTIONS, OUTCOMES = "predictions", "outcomes"
 LAYOUTS = (
-    small_layout(),
+    checked_layout(),
     small_layout(version="8", threshold=0.3),
     small_layout(model="fraud", version="1", features=(), slices=(), n_buckets=4),
 )
@@ -34,10 +43,17 @@ RULES = {plan.key: Rules(plan.horizon_us, plan.keep_us, plan.absence) for plan i
 ROW_BYTES = max(row_dtype(layout).itemsize for layout in LAYOUTS) + 5
 N_POOL = 64
 POOL = {
-    plan.key: draw_predictions(plan.layout, np.random.default_rng(20_241_126 + i), N_POOL)
+    plan.key: with_feature_times(
+        draw_predictions(plan.layout, np.random.default_rng(20_241_126 + i), N_POOL), np.random.default_rng(i)
+    )
     for i, plan in enumerate(PLANS)
 }
 """What predictions look like: event ``row`` r has the features and score of pool row r modulo its size."""
+GIVEN = {
+    plan.key: np.concatenate([np.ones((1, N_POOL), bool), np.random.default_rng(i).random((3, N_POOL)) < 0.5])
+    for i, plan in enumerate(PLANS)
+}
+"""What backfills name: event ``row`` r gives column c of version ``key`` where ``GIVEN[key][c, r % N_POOL]`` holds."""
 
 Split = Sequence[Sequence[Event]]
 
@@ -109,9 +125,25 @@ def unhurried(rng: np.random.Generator, n: int) -> list[Event]:
     return [events[i] for i in rng.permutation(len(events))]
 
 
+def recounted(rng: np.random.Generator, events: Sequence[Event]) -> list[Event]:
+    """The events with a backfill for every second prediction: before it, after it, or much later; now and then two.
+
+    The fraud model has no features, so nothing of it can be recomputed.
+    """
+    placed: list[tuple[float, Event]] = [(float(at), event) for at, event in enumerate(events)]
+    newest = START_US
+    for at, event in enumerate(events):
+        newest = max(newest, event.at)
+        while isinstance(event, Predicted) and event.key[0] == "churn" and rng.random() < 0.5:
+            received_at = newest + int(rng.integers(0, HOUR_US))
+            backfill = Recounted("churn", event.id, received_at, int(rng.integers(1_000)))
+            placed.append((at + float(rng.choice([-2.5, 0.5, 9.5])), backfill))
+    return [event for _, event in sorted(placed, key=lambda pair: pair[0])]
+
+
 def interleaved(rng: np.random.Generator, events: Sequence[Event]) -> list[Event]:
     """Another order of the events that keeps the order of each topic."""
-    topics = [[e for e in events if isinstance(e, kind)] for kind in (Predicted, Happened)]
+    topics = [[e for e in events if isinstance(e, kind)] for kind in (Predicted, Happened | Recounted)]
     turns = rng.permutation(np.repeat([0, 1], [len(topic) for topic in topics]))
     return [topics[turn].pop(0) for turn in turns.tolist()]
 
@@ -145,6 +177,7 @@ def batch_of(part: Sequence[Event], next_: Mapping[str, int], partition: int = 0
     """One batch of these events, whose offsets go on from ``next_``."""
     predicted: defaultdict[Key, list[tuple[int, Predicted]]] = defaultdict(list)
     happened: defaultdict[str, list[tuple[int, Happened]]] = defaultdict(list)
+    recounted: defaultdict[str, list[tuple[int, Recounted]]] = defaultdict(list)
     positions: dict[str, int] = {}
     for event in part:
         topic = PREDICTIONS if isinstance(event, Predicted) else OUTCOMES
@@ -152,6 +185,8 @@ def batch_of(part: Sequence[Event], next_: Mapping[str, int], partition: int = 0
         positions[topic] = offset + 1
         if isinstance(event, Predicted):
             predicted[event.key].append((offset, event))
+        elif isinstance(event, Recounted):
+            recounted[event.model].append((offset, event))
         else:
             happened[event.model].append((offset, event))
     return EventBatch(
@@ -159,6 +194,7 @@ def batch_of(part: Sequence[Event], next_: Mapping[str, int], partition: int = 0
         positions,
         tuple(_predictions(key, some) for key, some in predicted.items()),
         tuple(_outcomes(model, some) for model, some in happened.items()),
+        backfills=tuple(_backfills(model, some) for model, some in recounted.items()),
     )
 
 
@@ -177,6 +213,7 @@ def _predictions(key: Key, some: Sequence[tuple[int, Predicted]]) -> Predictions
         numeric=pool.numeric[:, at],
         categorical=pool.categorical[:, at],
         invalid=None if pool.invalid is None else pool.invalid[:, at],
+        feature_times=None if pool.feature_times is None else pool.feature_times.take(at),
         origin=_origin(PREDICTIONS, [offset for offset, _ in some], [event.row for _, event in some]),
     )
 
@@ -189,6 +226,23 @@ def _outcomes(model: str, some: Sequence[tuple[int, Happened]]) -> Outcomes:
         np.array([event.value for _, event in some], np.float64),
         _origin(OUTCOMES, [offset for offset, _ in some], [0] * len(some)),
     )
+
+
+def _backfills(model: str, some: Sequence[tuple[int, Recounted]]) -> Backfills:
+    at = np.array([event.row % N_POOL for _, event in some])
+    return Backfills(
+        model,
+        np.array([_id(model, event.id) for _, event in some], np.uint64),
+        np.array([event.at for _, event in some], np.int64),
+        tuple(_recomputed(plan, at) for plan in PLANS if plan.key[0] == model),
+        _origin(OUTCOMES, [offset for offset, _ in some], [0] * len(some)),
+    )
+
+
+def _recomputed(plan: ModelPlan, at: I64) -> Recomputed:
+    pool = POOL[plan.key]
+    invalid = None if pool.invalid is None else pool.invalid[:, at]
+    return Recomputed(plan.layout.schema, GIVEN[plan.key][:, at], pool.numeric[:, at], pool.categorical[:, at], invalid)
 
 
 def _origin(topic: str, offsets: list[int], rows: list[int]) -> Origin:
@@ -226,6 +280,16 @@ def expected(oracle: JoinOracle, plans: Sequence[ModelPlan] = PLANS) -> Fingerpr
         for p in counts:
             rows[p.row] = bin_predictions(plan.layout, _predictions(p.key, [(0, p)]))
             panes[p.at - p.at % width_us].observe_predictions(rows[p.row])
+            checked = check_predictions(plan.layout, _predictions(p.key, [(0, p)]))
+            if checked is not None:
+                panes[p.at - p.at % width_us].observe_checks(checked)
+        for waiting in oracle.backfilled():
+            p = waiting.prediction
+            if p.key == plan.key:
+                for event in waiting.backfills:
+                    recomputed = _recomputed(plan, np.array([event.row % N_POOL]))
+                    note_backfill(rows[p.row], *recomputed_bins(plan.layout, recomputed))
+                panes[p.at - p.at % width_us].observe_backfills(rows[p.row])
         for p, value, at in oracle.labelled():
             if p.key == plan.key:
                 row = rows[p.row]

@@ -355,7 +355,7 @@ def test_dead_letters_of_the_codec_are_handed_over_and_counted() -> None:
     source = ScriptedSource({0: stream(16)[:10]})
 
     def with_letter(batch: EventBatch) -> EventBatch:
-        return replace(batch, dead_letters=(bad,), n_backfills=2)
+        return replace(batch, dead_letters=(bad,))
 
     source.transform = with_letter
     stage = Stage(source)
@@ -363,7 +363,6 @@ def test_dead_letters_of_the_codec_are_handed_over_and_counted() -> None:
     assert stage.letters[0] is bad
     tally = stage.view().tally
     assert tally.events["outcome", "dead_letter"] == 1
-    assert tally.events["backfill", "ignored"] == 2
     assert tally.dead_letters[Reason.NOT_JSON] == 1
 
 

@@ -1,4 +1,4 @@
-"""Stability index and total variation: definition, null law and size."""
+"""Drift statistics of two histograms: definitions, null laws, sizes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,25 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
-from scipy import special
+from scipy import special, stats
+from scipy.spatial import distance
 
-from sentinel.stats.drift import StabilityIndex, shares, stability_index, total_variation
-from sentinel.stats.estimate import Estimate, NotEnough
+from sentinel.stats.drift import (
+    StabilityIndex,
+    jensen_shannon,
+    kolmogorov_smirnov,
+    log_drift_evidence,
+    shares,
+    stability_index,
+    wasserstein,
+)
+from sentinel.stats.estimate import NotEnough
+
+DISTANCES = (
+    jensen_shannon,
+    kolmogorov_smirnov,
+    lambda p, q, **kw: wasserstein(p, q, np.arange(len(p), dtype=np.float64), **kw),
+)
 
 
 def test_index_by_its_definition() -> None:
@@ -43,34 +58,77 @@ def test_when_nothing_moved_the_excess_is_zero_on_average_and_the_test_keeps_its
 
 
 def test_identical_histograms_have_no_distance() -> None:
-    """Zero index, p-value one, zero variation with a positive variance."""
-    counts = np.array([400, 600])
-    index, variation = stability_index(counts, counts), total_variation(counts, counts)
+    """Every statistic is zero, the p-value one, and the evidence speaks against a change."""
+    counts = np.array([400, 300, 600])
+    index = stability_index(counts, counts)
     assert isinstance(index, StabilityIndex)
-    assert isinstance(variation, Estimate)
-    assert (index.value, index.p_value, variation.value) == (0.0, 1.0, 0.0)
-    assert variation.variance > 0
+    assert (index.value, index.p_value) == (0.0, 1.0)
+    assert [measure(counts, counts) for measure in DISTANCES] == [0.0, 0.0, 0.0]
+    assert log_drift_evidence(counts, counts) < 0.0
 
 
-def test_total_variation_and_its_variance_over_samples() -> None:
-    """A shift of .1 of the mass: mean of 3,000 samples .1, mean variance within 10 percent of the real."""
-    random = np.random.default_rng(3)
-    law, moved = np.array([0.4, 0.3, 0.3]), np.array([0.3, 0.3 + 0.05, 0.35])
-    found = [
-        total_variation(a, b)
-        for a, b in zip(random.multinomial(4000, law, 3000), random.multinomial(4000, moved, 3000), strict=True)
-    ]
-    values = np.array([one.value for one in found if isinstance(one, Estimate)])
-    variances = np.array([one.variance for one in found if isinstance(one, Estimate)])
-    assert values.mean() == pytest.approx(0.1, abs=0.001)
-    assert variances.mean() / values.var() == pytest.approx(1.0, abs=0.1)
+def test_jensen_shannon_is_the_distance_of_scipy() -> None:
+    """In base 2, over shares without smoothing."""
+    p, q = np.array([500, 100, 0, 400]), np.array([300, 300, 900, 0])
+    assert jensen_shannon(p, q) == pytest.approx(distance.jensenshannon(p / p.sum(), q / q.sum(), base=2), abs=1e-12)
+
+
+def test_events_on_the_positions_give_the_exact_distances_of_the_samples() -> None:
+    """Kolmogorov-Smirnov and Wasserstein by scipy on the events themselves."""
+    positions = np.array([-2.0, 0.0, 0.5, 4.0, 10.0])
+    p, q = np.array([100, 300, 200, 300, 100]), np.array([50, 150, 500, 100, 400])
+    first, second = np.repeat(positions, p), np.repeat(positions, q)
+    assert kolmogorov_smirnov(p, q) == pytest.approx(stats.ks_2samp(first, second).statistic, abs=1e-12)
+    spread = 4.0 - 0.0  # the quarter ends inside the second bin, three quarters inside the fourth
+    assert wasserstein(p, q, positions) == pytest.approx(stats.wasserstein_distance(first, second) / spread, abs=1e-12)
+
+
+def test_a_baseline_in_one_bin_has_no_unit_to_measure_in() -> None:
+    """Wasserstein distance says so instead of dividing by nothing."""
+    found = wasserstein(np.array([0, 1000]), np.array([500, 500]), np.array([0.0, 1.0]))
+    assert found == NotEnough("the middle half of the baseline lies in one bin", 1, 2)
+
+
+def test_drift_evidence_is_a_ratio_of_likelihoods() -> None:
+    """One live event in bin b: the ratio is that of two Dirichlet means, which agree, so the evidence is zero."""
+    assert log_drift_evidence(np.array([30, 70]), np.array([0, 1])) == pytest.approx(0.0, abs=1e-12)
+    two = log_drift_evidence(np.array([999, 999]), np.array([2, 0]))  # a = (999.5, 999.5), wide (100, 100)
+    assert two == pytest.approx(math.log((101 / 201) / (1000.5 / 2000)), abs=1e-9)
+
+
+def test_drift_evidence_rarely_passes_its_threshold_at_any_look_when_nothing_moves() -> None:
+    """200 streams of 100 looks: at most 5 percent ever pass 20, within three standard errors."""
+    random = np.random.default_rng(11)
+    law = random.dirichlet(np.full(10, 5.0))
+    passed = 0
+    for _ in range(200):
+        offline = random.multinomial(2_000, law)
+        live = random.multinomial(60, law, 100).cumsum(axis=0)
+        passed += any(log_drift_evidence(offline, counts) >= math.log(20) for counts in live)
+    assert passed / 200 <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_drift_evidence_finds_a_moderate_change_soon() -> None:
+    """A true index of .05 passes 20 within 1,500 events in nine streams of ten."""
+    random = np.random.default_rng(12)
+    law = np.full(10, 0.1)
+    tilt = np.exp(0.23 * np.sign(np.arange(10) - 4.5))
+    moved = tilt / tilt.sum()
+    assert ((moved - law) * np.log(moved / law)).sum() == pytest.approx(0.05, abs=0.005)
+    found = sum(
+        log_drift_evidence(random.multinomial(20_000, law), random.multinomial(1_500, moved)) >= math.log(20)
+        for _ in range(100)
+    )
+    assert found >= 90
 
 
 def test_a_small_side_is_not_enough() -> None:
     """The reason names the side."""
     large, small = np.array([400, 600]), np.array([100, 99])
     assert stability_index(large, small) == NotEnough("too few live events", 199, 500)
-    assert total_variation(small, large) == NotEnough("too few baseline events", 199, 500)
+    for measure in DISTANCES:
+        assert measure(small, large) == NotEnough("too few baseline events", 199, 500)
+    assert log_drift_evidence(np.zeros(2), large) == 0.0
 
 
 @settings(deadline=None)
@@ -83,16 +141,14 @@ def test_a_small_side_is_not_enough() -> None:
 )
 def test_every_table_gives_finite_numbers_or_a_reason(table: np.ndarray) -> None:
     """One bin, disjoint histograms and 1e12 counts."""
-    index, variation = (
-        stability_index(table[0], table[1], minimum=1),
-        total_variation(table[0], table[1], minimum=1),
-    )
     assert shares(table[0]).sum() == pytest.approx(1.0)
+    assert math.isfinite(log_drift_evidence(table[0], table[1]))
+    index = stability_index(table[0], table[1], minimum=1)
     if isinstance(index, NotEnough):
         assert index.n < index.needed
         return
-    assert isinstance(variation, Estimate)
     assert 0 <= index.value < math.inf
     assert 0 <= index.p_value <= 1
-    assert 0 <= variation.value <= 1
-    assert 0 < variation.variance < math.inf
+    for measure in DISTANCES:
+        found = measure(table[0], table[1], minimum=1)
+        assert isinstance(found, NotEnough) or 0 <= found < math.inf

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.errors import CorruptArtifactError
-from sentinel.summaries.layout import FeatureBins, Layout, SliceColumn, cross_value
+from sentinel.summaries.layout import FeatureBins, Layout, OutcomeScale, SliceColumn, cross_value
 from tests.support.layouts import draw_layout, seeds, small_layout
 
 TEXTS = st.text(alphabet="a,\\", max_size=4)
@@ -60,6 +60,13 @@ CHANGED: dict[str, Layout] = {
     "slice score edges": small_layout(slice_score_edges=(0.5,)),
     "threshold": small_layout(threshold=0.51),
     "buckets": small_layout(n_buckets=16),
+    "maturity": small_layout(maturity_us=1),
+    "twin horizons": small_layout(twin_horizons_us=(1,)),
+    "outcome scale": small_layout(outcome_scale=OutcomeScale(centre=0.0, unit=1.0, split=0.0, error_limit=9.0)),
+    "classes": small_layout(classes=("a", "b")),
+    "class edges": small_layout(class_edges=((0.5,), (0.5,))),
+    "ranks": small_layout(n_ranked=10),
+    "rank ratios": small_layout(rank_ratios=(0.1, 0.9)),
 }
 
 
@@ -124,13 +131,15 @@ def test_sizes_are_the_sum_of_their_parts() -> None:
     """The flat arrays have a place for every bin and slot: four special bins a feature, two special slots a slice."""
     assert BASE.n_feature_bins == (4 + 3) + (4 + 2) + (4 + 1)
     assert BASE.feature_offsets.tolist() == [0, 7, 13, 18]
-    assert BASE.slice_offsets.tolist() == [0, 4, 8]
-    assert BASE.n_slices == 12 == len(BASE.slice_names)
+    assert BASE.slice_offsets.tolist() == [0, 4, 8, 12]
+    assert BASE.is_of_score.tolist() == [False] * 12 + [True] * 4
+    assert BASE.pair_offsets.tolist() == [0, (2 + 1) * (1 + 1)]
+    assert BASE.n_slices == 16 == len(BASE.slice_names)
     assert (BASE.n_score_bins, BASE.n_slice_score_bins) == (10, 4)
     assert BASE.describe() == {
         "features": 3,
         "feature_bins": 18,
-        "slices": 12,
+        "slices": 16,
         "score_bins": 10,
         "digest": BASE.digest[:12],
     }

@@ -13,7 +13,9 @@ from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.metrics import METRICS, SLICE_METRICS, measure, measure_slices
+from sentinel.summaries.multiclass import CLASS_METRICS
 from tests.evaluation.worlds import count, draw, world_layout
+from tests.support.layouts import TASKS, small_layout
 
 LAYOUT = world_layout()
 
@@ -112,8 +114,11 @@ def test_everything_is_finite(base_rate: float, auc: float, n: int) -> None:
 
 
 def test_every_metric_is_described() -> None:
-    """Each metric has a description, and the table's keys are the metrics' own names."""
+    """Each metric has a description, the table's keys are the metrics' own names, and some task has each."""
     assert all(name == metric.name and metric.description for name, metric in METRICS.items())
     assert set(SLICE_METRICS) <= set(METRICS)
-    assert measure(Summary.zero(LAYOUT)).keys() == METRICS.keys()
+    layouts = [small_layout(**fields) for fields in TASKS.values()]
+    measured = set().union(*(measure(Summary.zero(layout)) for layout in layouts))
+    assert measured | set(CLASS_METRICS) == METRICS.keys()
+    assert all(set(measure_slices(Summary.zero(layout)).values) <= METRICS.keys() for layout in layouts)
     assert dataclasses.is_dataclass(METRICS["auc"])

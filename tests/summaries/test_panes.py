@@ -110,6 +110,7 @@ def test_one_batch_over_many_panes_never_holds_too_many() -> None:
     assert len(zeros) == len(book) <= 4
 
 
+@settings(deadline=None)
 @given(timelines, max_panes_drawn, st.data())
 def test_corrections_leave_the_panes_of_the_rest(times: list[int], max_panes: int, data: st.DataObject) -> None:
     """Outcomes counted and taken back, with coarsening between, leave the counts of the predictions alone."""

@@ -78,13 +78,16 @@ def test_slices_are_slotted_by_definition() -> None:
     predictions.numeric[0] = [39.9, 40.0, -np.inf, np.inf, np.nan, 18.0, 90.0]
     predictions.categorical[0] = [0, 1, 2, MISSING, UNSEEN, INVALID, 0]
     predictions.categorical[1] = [0, 1, 0, 0, 1, MISSING, MISSING]
-    region, age, cross = layout.slices
+    predictions.scores[:] = [0.0, 0.39, 0.4, 0.41, 1.0, 0.2, 0.8]
+    region, age, cross, band = layout.slices
     assert slice_slots(region, predictions).tolist() == [0, 1, 2, 3, 2, 2, 0]  # EU US | APAC: other | missing ...
     assert slice_slots(age, predictions).tolist() == [0, 1, 0, 1, 3, 0, 1]
     assert slice_slots(cross, predictions).tolist() == [0, 1, 2, 3, 2, 3, 3]  # EU,pro | US,basic | other | missing
+    assert slice_slots(band, predictions).tolist() == [0, 0, 1, 1, 1, 0, 1]  # below .4, from .4 on
     rows = bin_predictions(layout, predictions)
-    assert rows["slices"][0].tolist() == [0, 4, 8]  # region has slots 0..3, age 4..7, the cross 8..11
-    assert [layout.slice_names[slot] for slot in rows["slices"][1]] == ["region=US", "age=40+", "region*plan=US,basic"]
+    assert rows["slices"][0].tolist() == [0, 4, 8, 12]  # region has slots 0..3, age 4..7, the cross 8..11
+    names = ["region=US", "age=40+", "region*plan=US,basic", "@score_band=<.4"]
+    assert [layout.slice_names[slot] for slot in rows["slices"][1]] == names
 
 
 @given(seeds)
@@ -180,9 +183,9 @@ def test_rows_are_the_header_and_then_the_layout() -> None:
     """The header is the same bytes under every layout, so stored rows are routed without their layout."""
     dtype = row_dtype(small_layout())
     assert dtype.names is not None
-    assert dtype.names == (*(HEADER.names or ()), "slices", "features")
-    assert dtype.itemsize == HEADER.itemsize + 3 * 2 + 3
-    assert row_dtype(small_layout(slices=(), features=())).itemsize == HEADER.itemsize == 40
+    assert dtype.names == (*(HEADER.names or ()), "slices", "features", "backfilled", "given", "differs")
+    assert dtype.itemsize == HEADER.itemsize + 4 * 2 + 3 + 1 + 2 * 1  # a flag, and two masks of a bit a feature
+    assert row_dtype(small_layout(slices=(), features=())).itemsize == HEADER.itemsize + 1 == 41
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 The rules are written down a second time, from the contract: the first prediction of an id stays; an outcome counts when
 it is at most the horizon later than its prediction; a later outcome of another value replaces the one before; what is
-not labelled when its time is over stays unlabelled or is taken as negative; an outcome without its prediction waits.
+not labelled when its time is over stays unlabelled or is taken as negative; an outcome without its prediction waits. A
+backfill counts for the prediction that is held, or waits as an outcome does; of each feature the latest value counts.
 """
 
 from __future__ import annotations
@@ -45,7 +46,17 @@ class Happened:
     value: int
 
 
-Event = Predicted | Happened
+@dataclass(frozen=True)
+class Recounted:
+    """A backfill event; ``row`` names its values elsewhere, ``at`` is when it was received."""
+
+    model: str
+    id: int
+    at: int
+    row: int
+
+
+Event = Predicted | Happened | Recounted
 
 
 @dataclass
@@ -54,6 +65,7 @@ class Waiting:
 
     prediction: Predicted
     outcome: tuple[int, int] | None = None  # value, time
+    backfills: list[Recounted] = field(default_factory=list)
 
 
 @dataclass
@@ -65,6 +77,7 @@ class JoinOracle:
     settled: list[Waiting] = field(default_factory=list)
     held: dict[tuple[str, int], Waiting] = field(default_factory=dict)
     ahead: dict[tuple[str, int], list[Happened]] = field(default_factory=dict)
+    backfills_ahead: dict[tuple[str, int], list[Recounted]] = field(default_factory=dict)
     events: Counter[tuple[str, str]] = field(default_factory=Counter)
     models: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
@@ -75,6 +88,8 @@ class JoinOracle:
         """Count one event, then let go what its time is over for."""
         if isinstance(event, Predicted):
             self._predict(event)
+        elif isinstance(event, Recounted):
+            self._recount(event)
         else:
             self._happen(event)
         self._let_go()
@@ -83,6 +98,10 @@ class JoinOracle:
         """Predictions that count with an outcome: prediction, value, outcome time."""
         pairs = [(w.prediction, *w.outcome) for w in [*self.settled, *self.held.values()] if w.outcome is not None]
         return sorted(pairs, key=lambda pair: pair[0].row)
+
+    def backfilled(self) -> list[Waiting]:
+        """Predictions that have backfills."""
+        return [w for w in [*self.settled, *self.held.values()] if w.backfills]
 
     @property
     def n_waiting(self) -> int:
@@ -101,7 +120,10 @@ class JoinOracle:
             return
         self.predictions.append(event)
         self._count("prediction", "accepted", event.key)
-        waiting = self.held[slot] = Waiting(event)
+        waiting = self.held[slot] = Waiting(event, backfills=self.backfills_ahead.pop(slot, []))
+        if waiting.backfills:
+            self._count("backfill", "joined", event.key)
+            self.models[*event.key, "backfill_duplicate"] += len(waiting.backfills) - 1
         earlier = self.ahead.pop(slot, [])
         on_time = [o for o in earlier if o.at - event.at <= self.rules[event.key].horizon_us]
         for outcome in on_time:
@@ -137,6 +159,17 @@ class JoinOracle:
         if result == "joined":
             self.models[*key, "joined"] += 1
 
+    def _recount(self, event: Recounted) -> None:
+        slot = event.model, event.id
+        waiting = self.held.get(slot)
+        before = self.backfills_ahead.setdefault(slot, []) if waiting is None else waiting.backfills
+        before.append(event)
+        result = "joined" if len(before) == 1 else "duplicate"
+        if waiting is not None:
+            self._count("backfill", result, waiting.prediction.key)
+        elif result == "duplicate":
+            self.events["backfill", result] += 1
+
     @staticmethod
     def _label(waiting: Waiting, event: Happened) -> str:
         old = waiting.outcome
@@ -155,11 +188,18 @@ class JoinOracle:
                 self.settled.append(self.held.pop(slot))
                 self.models[*key, "matured"] += 1
                 self._settle(waiting, self.rules[key])
+        for slot, backfills in list(self.backfills_ahead.items()):
+            if backfills[-1].at + self._keep_us(slot[0]) < self.watermark:
+                del self.backfills_ahead[slot]
+                self.events["backfill", "orphaned"] += 1
         for slot, outcomes in list(self.ahead.items()):
-            keep_us = max(rules.keep_us for (model, _), rules in self.rules.items() if model == slot[0])
+            keep_us = self._keep_us(slot[0])
             if _remembered_at(outcomes) + keep_us < self.watermark:
                 del self.ahead[slot]
                 self.events["outcome", "orphaned"] += 1
+
+    def _keep_us(self, model: str) -> int:
+        return max(rules.keep_us for (name, _), rules in self.rules.items() if name == model)
 
     def _settle(self, waiting: Waiting, rules: Rules) -> None:
         key, at = waiting.prediction.key, waiting.prediction.at

@@ -1,25 +1,42 @@
-"""Signatures: what each kind of evidence says for or against each cause, one kind a file."""
+"""Signatures: which numbers of the evidence bear on the cause, one kind a file."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from sentinel.diagnosis.evidence import Evidence
 from sentinel.diagnosis.signatures import (
-    covariate_mix,
-    label_shift,
-    lost_association,
+    association,
+    backfill,
+    calibration,
+    declared,
+    drifted,
+    feature_times,
+    gap,
     onset,
+    outcome_delay,
+    overlap,
+    parts,
+    repairs,
     served_values,
     split_protocol,
+    too_good,
 )
-from sentinel.diagnosis.signatures.contribution import Contribution, Signature
+from sentinel.diagnosis.signatures.signal import Meaning, Signal
 
-SIGNATURES: tuple[Signature, ...] = (
-    onset.weigh,
-    lost_association.weigh,
-    served_values.weigh,
-    covariate_mix.weigh,
-    label_shift.weigh,
-    split_protocol.weigh,
-)
-"""Every signature, in the order in which their words are read."""
+_KINDS = (
+    onset, association, served_values, repairs, overlap, feature_times, backfill, declared, parts, calibration, drifted,
+    split_protocol, too_good, outcome_delay, gap,
+)  # fmt: skip
 
-__all__ = ["SIGNATURES", "Contribution", "Signature"]
+MEANINGS: Mapping[str, Meaning] = {meaning.name: meaning for kind in _KINDS for meaning in kind.MEANINGS}
+"""Every signal by its name, in the order in which their words are read."""
+
+
+def read_signals(evidence: Evidence) -> dict[str, Signal]:
+    """Every signal of this evidence, by its name; one whose evidence is missing has no value."""
+    found = {signal.name: signal for kind in _KINDS for signal in kind.read(evidence)}
+    return {name: found[name] for name in MEANINGS}
+
+
+__all__ = ["MEANINGS", "Meaning", "Signal", "read_signals"]

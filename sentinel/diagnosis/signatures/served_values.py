@@ -1,36 +1,89 @@
-"""A feature that is served as missing, constant or out of range."""
+"""A feature that is served as missing, constant, or in values never seen offline."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Final
 
 from sentinel.diagnosis.evidence import Evidence, Suspect
-from sentinel.diagnosis.report import Cause
-from sentinel.diagnosis.signatures.contribution import Contribution
+from sentinel.diagnosis.signatures.signal import Direction, Meaning, Signal, clipped
+from sentinel.evaluation.findings import FeatureFinding
 
-PARTLY: Final = 3.0
-"""Log-odds of a fault where only part of the traffic is struck: it began after launch, or comes and goes."""
-SINCE_LAUNCH: Final = 2.0
-"""A feature that has been replaced since launch was not there to be served, or is served wrongly."""
-WITHOUT_GAP: Final = 8.0
-"""A feature that stopped arriving is a fault whether or not the model has suffered yet."""
-LEAST_SERVED: Final = 50
-"""Predictions before a share of missing values means anything without a gap: of two, one may be missing by chance."""
-UNKNOWN_VALUES: Final = 1.5
-"""Values never seen offline: another unit, another source, another time."""
+BROAD_DRIFT: Final = 0.1
+"""Excess PSI from which a feature counts as drifted."""
+
+_REPLACED: dict[str, Direction] = {"target_leakage": "+", "train_serve_skew": "+", "data_quality_fault": "-"}
+_STRUCK: dict[str, Direction] = {"target_leakage": "-", "train_serve_skew": "any", "data_quality_fault": "+"}
+
+MEANINGS = (
+    Meaning("served_differently_since_launch", {"leakage": "any", "pipeline": "+", "drift": "-"}, _REPLACED),
+    Meaning("served_differently_partly", {"leakage": "-", "pipeline": "+", "drift": "-", "none": "-"}, _STRUCK),
+    Meaning(
+        "served_missing_or_constant",
+        {"leakage": "any", "pipeline": "+", "drift": "-"},
+        {"target_leakage": "any", "train_serve_skew": "any", "data_quality_fault": "any"},
+    ),
+    Meaning(
+        "served_unseen",
+        {"leakage": "-", "pipeline": "+", "drift": "any"},
+        {"train_serve_skew": "+", "data_quality_fault": "any", "covariate_drift": "any"},
+    ),
+    Meaning(
+        "suspect_drift",
+        {"leakage": "any", "pipeline": "+", "drift": "any"},
+        {"target_leakage": "any", "temporal_leakage": "any", "train_serve_skew": "any", "concept_drift": "-"},
+    ),
+    Meaning("outside_declared_range", {"pipeline": "+"}, {"train_serve_skew": "any", "data_quality_fault": "any"}),
+)
 
 
-def weigh(evidence: Evidence) -> Iterator[Contribution]:
-    """The worst feature whose served values have changed."""
+def read(evidence: Evidence) -> Iterator[Signal]:
+    """Read what is served of the worst feature that is served otherwise, and of the one that lost most."""
     changed = [suspect for suspect in evidence.suspects if suspect.served_differently]
-    if not evidence.stands:
-        enough = evidence.n_predictions >= LEAST_SERVED
-        changed = [suspect for suspect in changed if suspect.missing_rose and enough]
-    if not changed:
-        return
-    worst = changed[0]
-    yield Contribution(_log_odds(worst, evidence), describe(worst))
+    struck = changed[0] if changed else None
+    words = None if struck is None else describe(struck)
+    since = struck is not None and struck.since_launch
+    yield Signal("served_differently_since_launch", float(since), words)
+    yield Signal("served_differently_partly", float(struck is not None and not since), words)
+    gone = struck is not None and (struck.missing_rose or struck.constant)
+    yield Signal("served_missing_or_constant", float(gone), words)
+    unseen = struck is not None and struck.out_of_range
+    yield Signal("served_unseen", struck.finding.online_unseen_ratio if struck and unseen else 0.0, words)
+    yield _suspect_drift(evidence)
+    outside = [f for f in evidence.evaluation.features if f.outside_range_ratio is not None]
+    worst = max(outside, key=lambda f: outside_rise(f) or 0.0, default=None)
+    rise = None if worst is None else outside_rise(worst)
+    said = describe_outside(worst) if worst is not None and rise else None
+    yield Signal("outside_declared_range", rise, said)
+
+
+def outside_rise(feature: FeatureFinding) -> float | None:
+    """Share of live values outside the declared range in excess of the offline share; None where none is declared."""
+    if feature.outside_range_ratio is None:
+        return None
+    return max(feature.outside_range_ratio - (feature.offline_outside_range_ratio or 0.0), 0.0)
+
+
+def describe_outside(feature: FeatureFinding) -> str:
+    """What lies outside its range, in words."""
+    live, before = feature.outside_range_ratio or 0.0, feature.offline_outside_range_ratio
+    offline = "" if before is None else f", {before:.0%} offline"
+    return f"feature {feature.name!r} lies outside its declared range in {live:.0%} live{offline}"
+
+
+def _suspect_drift(evidence: Evidence) -> Signal:
+    suspects = [suspect for suspect in evidence.suspects if suspect.collapsed] or list(evidence.suspects)
+    if not suspects:
+        return Signal("suspect_drift", 0.0)
+    moved = suspects[0].finding.stability_index
+    if moved is None:
+        return Signal("suspect_drift", None)
+    name = suspects[0].finding.name
+    words = f"the values of {name!r} moved by {moved:.2f} in population stability beyond chance"
+    if moved < BROAD_DRIFT:
+        words = f"the values of {name!r} are distributed as they were offline"
+    return Signal("suspect_drift", clipped(math.log1p(max(moved, 0.0)), 0.0, 2.5), words)
 
 
 def describe(suspect: Suspect) -> str:
@@ -44,14 +97,3 @@ def describe(suspect: Suspect) -> str:
     if suspect.out_of_range:
         said.append(f"never seen offline in {feature.online_unseen_ratio:.0%} live")
     return f"feature {feature.name!r} is served differently: {'; '.join(said)}"
-
-
-def _log_odds(worst: Suspect, evidence: Evidence) -> dict[Cause, float]:
-    if not evidence.stands:
-        cause = Cause.TRAIN_SERVE_SKEW if worst.since_launch else Cause.DATA_QUALITY_FAULT
-        return {cause: WITHOUT_GAP}
-    if worst.out_of_range and not (worst.missing_rose or worst.constant):
-        return {Cause.TRAIN_SERVE_SKEW: UNKNOWN_VALUES, Cause.COVARIATE_DRIFT: UNKNOWN_VALUES / 2}
-    if worst.since_launch or evidence.at_launch:
-        return {Cause.TARGET_LEAKAGE: SINCE_LAUNCH, Cause.TRAIN_SERVE_SKEW: SINCE_LAUNCH}
-    return {Cause.DATA_QUALITY_FAULT: PARTLY}

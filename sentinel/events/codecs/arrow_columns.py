@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.events.batch import F64, I32, I64, Bool
+from sentinel.events import keys as event_keys
+from sentinel.events.batch import F64, I32, I64, U64, Bool
 from sentinel.events.schema import INVALID, MISSING, UNSEEN, category
 from sentinel.events.times import BAD_TIME, parse_times
 
@@ -146,6 +147,18 @@ def _whole_numbers(column: pa.Array) -> pa.Array | None:
     return pa.array(filled.astype(np.int64), mask=missing)
 
 
+def entity_keys(names: pa.Array | None, n: int) -> U64:
+    """Hash entities, each distinct name once: entities repeat."""
+    if names is None:
+        return np.zeros(n, np.uint64)
+    encoded = pc.dictionary_encode(names)
+    distinct = encoded.dictionary.to_pylist()
+    hashes = np.append(event_keys.group_keys(distinct, len(distinct)), np.uint64(0))
+    codes: I64 = pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
+    result: U64 = hashes[codes]
+    return result
+
+
 def as_times(column: pa.Array) -> I64:
     """Read times: Arrow timestamps and dates (UTC without a zone), RFC 3339 text, or seconds since the epoch.
 
@@ -191,3 +204,47 @@ def _from_text(column: pa.Array) -> I64:
         except pa.ArrowInvalid:  # another notation, or not every value a time: read one by one
             continue
     return parse_times(column.to_pylist())
+
+
+def class_columns(schema: pa.Schema, name: str) -> dict[str, str]:
+    """The classes whose probabilities a file holds in columns ``name.CLASS``, each with its column."""
+    prefix = f"{name}."
+    return {column[len(prefix) :]: column for column in schema.names if column.startswith(prefix)}
+
+
+def class_names(schema: pa.Schema, name: str) -> tuple[str, ...]:
+    """The classes whose probabilities a file holds: fields of the struct column ``name``, or columns ``name.CLASS``."""
+    index = schema.get_field_index(name)
+    if index >= 0 and pa.types.is_struct(schema.field(index).type):
+        kind = schema.field(index).type
+        return tuple(kind.field(i).name for i in range(kind.num_fields))
+    return tuple(class_columns(schema, name))
+
+
+def as_probabilities(table: pa.Table | pa.RecordBatch, name: str, classes: Sequence[str]) -> tuple[F64, Bool] | None:
+    """Read the probability of each class; one that a row leaves out has probability 0.
+
+    Returns
+    -------
+    (float64 array of shape (n, n_classes), bool array of shape (n,)) or None
+        True where the row gives no probability to any other class. None where the table has no such columns.
+    """
+    present = class_names(table.schema, name)
+    if not present:
+        return None
+    n = table.num_rows
+    struct = column_of(table, name)
+    if struct is not None and pa.types.is_struct(struct.type):
+        parts = dict(zip(present, struct.flatten(), strict=True))
+    else:
+        parts = {c: column_of(table, column) for c, column in class_columns(table.schema, name).items()}
+    values = {c: as_floats(column, n) for c, column in parts.items()}
+    probabilities = np.zeros((n, len(classes)))
+    known = np.ones(n, np.bool_)
+    for c, (numbers, invalid) in values.items():
+        missing = np.isnan(numbers) if invalid is None else np.isnan(numbers) & ~invalid
+        if c in classes:
+            probabilities[:, classes.index(c)] = np.where(missing, 0.0, numbers)
+        else:
+            known &= missing | (numbers == 0.0)
+    return probabilities, known

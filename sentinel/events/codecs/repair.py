@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sentinel.events.batch import Reason
-from sentinel.events.schema import Limits
+from sentinel.events.classes import SUM_TOLERANCE
+from sentinel.events.rankings import LARGEST_GRADE
+from sentinel.events.schema import Limits, Task, category
 from sentinel.events.times import BAD_TIME, parse_time
 
 KINDS = ("prediction", "outcome", "backfill")
@@ -17,7 +19,11 @@ KINDS = ("prediction", "outcome", "backfill")
 
 @dataclass(frozen=True, slots=True)
 class PlainEvent:
-    """One event as Python values; ``value`` is the score or the outcome, ``at`` its time in microseconds."""
+    """One event as Python values; ``value`` is the score or the outcome, ``at`` its time in microseconds.
+
+    A backfill has no time of its own; ``at`` is when it was received. ``feature_times`` is as the event has it.
+    ``listed`` holds the items of a ranking: with their scores in a prediction, with their grades in an outcome.
+    """
 
     kind: str
     model: str
@@ -27,6 +33,9 @@ class PlainEvent:
     value: float
     group: str | None = None
     inputs: Mapping[str, object] = field(default_factory=dict)
+    feature_times: object = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    listed: Sequence[tuple[str, float]] = ()
 
 
 class RejectedEventError(ValueError):
@@ -39,7 +48,13 @@ class RejectedEventError(ValueError):
 
 
 def repair(
-    payload: bytes, role: str, versions: Mapping[str, Sequence[str]], limits: Limits, received_at: int
+    payload: bytes,
+    role: str,
+    versions: Mapping[str, Sequence[str]],
+    limits: Limits,
+    received_at: int,
+    tasks: Mapping[str, Task] | None = None,
+    codes: Mapping[str, Mapping[str, float]] | None = None,
 ) -> PlainEvent:
     """Read one message with every tolerance that loses nothing: numeric ids, NaN features, features of odd types.
 
@@ -52,6 +67,10 @@ def repair(
         Model name -> its configured versions.
     limits : Limits
     received_at : int, microseconds since the epoch
+    tasks : mapping of model name to task, optional
+        Binary where it is not named.
+    codes : mapping of model name to class codes, optional
+        Of a multiclass task: what stands for each class that any version of the model knows.
 
     Raises
     ------
@@ -63,18 +82,27 @@ def repair(
     if kind not in KINDS:
         raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {_shown(kind)}; known are {', '.join(KINDS)}")
     model = _model(event, versions)
+    task: Task = (tasks or {}).get(model, "binary")
+    known = (codes or {}).get(model, {})
     prediction_id = _identity(event, limits)
     if kind == "backfill":
-        _mapping(event, "features", required=True)
-        return PlainEvent(kind, model, "", prediction_id, 0, 0.0)
+        values = _mapping(event, "features", required=True)
+        return PlainEvent(kind, model, "", prediction_id, received_at, 0.0, inputs=values)
     if kind == "outcome":
         at = _time(event, "outcome_at", limits, received_at)
-        return PlainEvent(kind, model, "", prediction_id, at, _outcome(event))
+        if task == "ranking":
+            return PlainEvent(kind, model, "", prediction_id, at, 0.0, listed=_relevance(event))
+        return PlainEvent(kind, model, "", prediction_id, at, _outcome(event, task, known))
     version = _version(event, model, versions[model])
     at = _time(event, "predicted_at", limits, received_at)
     inputs = dict(_mapping(event, "features"))
     inputs.update({k: v for k, v in _mapping(event, "slices").items() if v is not None})
-    return PlainEvent(kind, model, version, prediction_id, at, _score(event), _group(event), inputs)
+    times = event.get("feature_times")
+    scores = _scores(event, known) if task == "multiclass" else {}
+    listed = _items(event) if task == "ranking" else ()
+    of_parts = [*scores.values(), *(score for _, score in listed)]
+    score = max(of_parts) if of_parts else _score(event, task)
+    return PlainEvent(kind, model, version, prediction_id, at, score, _group(event), inputs, times, scores, listed)
 
 
 def _parse(payload: bytes) -> dict[str, Any]:
@@ -155,17 +183,101 @@ def _number(event: Mapping[str, Any], name: str) -> float:
         return math.inf
 
 
-def _score(event: Mapping[str, Any]) -> float:
+def _score(event: Mapping[str, Any], task: Task) -> float:
     score = _number(event, "score")
     if not math.isfinite(score):
         raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"score is {score}")
-    if not 0.0 <= score <= 1.0:
+    if task == "binary" and not 0.0 <= score <= 1.0:
         raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"score {score!r} is no probability in [0, 1]")
     return score
 
 
-def _outcome(event: Mapping[str, Any]) -> float:
+def _scores(event: Mapping[str, Any], known: Mapping[str, float]) -> Mapping[str, float]:
+    """Probabilities of classes that the baseline knows, summing to 1."""
+    scores = _mapping(event, "scores", required=True)
+    found = {}
+    for name in scores:
+        value = _number(scores, name)
+        if isinstance(scores[name], bool):
+            raise RejectedEventError(Reason.WRONG_TYPE, f"scores.{name:.40} is a bool, not a number")
+        if not math.isfinite(value):
+            raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"scores.{name:.40} is {value}")
+        if name not in known:
+            raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"scores names class {name!r:.40}, unknown offline")
+        found[name] = value
+    total = sum(found.values())
+    if min(found.values(), default=-1.0) < 0.0 or abs(total - 1.0) > SUM_TOLERANCE:
+        raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"scores are no probabilities: they sum to {total:.6g}")
+    return found
+
+
+def _items(event: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
+    """Items of a ranked list with finite scores, each named once."""
+    listed = event.get("items")
+    if listed is None:
+        raise RejectedEventError(Reason.MISSING_FIELD, "items is missing")
+    if not isinstance(listed, list):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"items is a {type(listed).__name__}, not a list")
+    if not listed:
+        raise RejectedEventError(Reason.INVALID_ITEMS, "items is an empty list")
+    found: dict[str, float] = {}
+    for item in listed:
+        if not isinstance(item, dict):
+            raise RejectedEventError(Reason.WRONG_TYPE, f"items holds a {type(item).__name__}, not an object")
+        name = _item_name(item)
+        score = _number(item, "score")
+        if not math.isfinite(score):
+            raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"score of item {name!r:.40} is {score}")
+        if name in found:
+            raise RejectedEventError(Reason.INVALID_ITEMS, f"items names {name!r:.40} twice")
+        found[name] = score
+    return tuple(found.items())
+
+
+def _item_name(item: Mapping[str, Any]) -> str:
+    name = item.get("id")
+    if name is None:
+        raise RejectedEventError(Reason.INVALID_ITEMS, "items holds an item without an id")
+    if isinstance(name, bool) or not isinstance(name, str | int):
+        raise RejectedEventError(Reason.WRONG_TYPE, f"id of an item is a {type(name).__name__}, not a string")
+    return _encodable("id of an item", str(name))
+
+
+def _relevance(event: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
+    """Grades of items."""
+    grades = _mapping(event, "relevance", required=True)
+    found = []
+    for name in grades:
+        grade = _number(grades, name)
+        if isinstance(grades[name], bool):
+            raise RejectedEventError(Reason.WRONG_TYPE, f"relevance of {name!r:.40} is a bool, not a number")
+        if not 0.0 <= grade <= LARGEST_GRADE:
+            detail = f"relevance of {name!r:.40} is {grade:.6g}, no grade in [0, {LARGEST_GRADE:g}]"
+            raise RejectedEventError(Reason.INVALID_OUTCOME, detail)
+        found.append((_encodable("an item of relevance", name), grade))
+    return tuple(found)
+
+
+def _class(event: Mapping[str, Any], known: Mapping[str, float]) -> float:
+    outcome = event.get("outcome")
+    if outcome is None:
+        raise RejectedEventError(Reason.MISSING_FIELD, "outcome is missing")
+    name = category(outcome)
+    if name is None:
+        raise RejectedEventError(Reason.WRONG_TYPE, f"outcome is a {type(outcome).__name__}, not a class")
+    if name not in known:
+        raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome {name!r:.40} is no class that was there offline")
+    return known[name]
+
+
+def _outcome(event: Mapping[str, Any], task: Task, known: Mapping[str, float]) -> float:
+    if task == "multiclass":
+        return _class(event, known)
     outcome = _number(event, "outcome")
+    if task == "regression":
+        if not math.isfinite(outcome):
+            raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome is {outcome}")
+        return outcome
     if outcome not in (0.0, 1.0):
         raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome {outcome!r} is neither 0 nor 1")
     return outcome

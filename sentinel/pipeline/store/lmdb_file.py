@@ -69,7 +69,6 @@ class LmdbFile:
                 str(self.directory),
                 map_size=self.map_bytes,
                 max_dbs=4,
-                max_readers=4,
                 sync=fsync,
                 metasync=fsync,
                 readahead=True,  # segments are read whole at first: a cold start is 8 times as fast with it
@@ -184,6 +183,7 @@ class LmdbFile:
                 transaction.commit()
             finally:
                 transaction.abort()  # does nothing after a commit
+            self._environment.reader_check()  # what a killed reader held would keep pages, and its place, for ever
             fresh = self._environment.begin(buffers=True)
             self._snapshot.abort()
             self._snapshot = fresh
@@ -272,9 +272,15 @@ def _check(directory: Path, lock: int) -> None:
         if os.fstat(lock).st_size > 0:
             raise CorruptArtifactError(f"{path}: the file is missing or empty, but the store existed; {_REBUILD}")
         return
+    problems = page_problems(directory)
+    if problems:
+        raise CorruptArtifactError(f"{path}: {problems}; {_REBUILD}")
+
+
+def page_problems(directory: Path) -> str:
+    """Say what is wrong with the pages of a store's file, read and not mapped; empty where nothing is."""
     try:
         problems: list[str] = verify(str(directory))  # type: ignore[no-untyped-call]
     except (VerifyError, OSError) as error:
-        raise CorruptArtifactError(f"{path}: {error}; {_REBUILD}") from error
-    if problems:
-        raise CorruptArtifactError(f"{path}: {problems[0]} (of {len(problems)} problems); {_REBUILD}")
+        return str(error)
+    return f"{problems[0]} (of {len(problems)} problems)" if problems else ""

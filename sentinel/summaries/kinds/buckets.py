@@ -9,6 +9,7 @@ import numpy as np
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import outcome_bits
 
 
 def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
@@ -17,7 +18,9 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     cells = rows["bucket"].astype(np.int64) * layout.n_score_bins + rows["score_bin"]
-    yield Cells("buckets", cells * 2 + rows["outcome"].astype(np.int64))
+    yield Cells("buckets", cells * 2 + outcome_bits(layout, rows))
 
 
-KIND = SummaryKind("buckets", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)
+KIND = SummaryKind(
+    "buckets", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
+)

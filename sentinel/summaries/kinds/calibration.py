@@ -10,6 +10,7 @@ from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import bit_scores
 
 
 def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
@@ -17,7 +18,9 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
-    yield Cells("score_sums", rows["score_bin"].astype(np.int64), fixed_point.encode(rows["score"]))
+    yield Cells("score_sums", rows["score_bin"].astype(np.int64), fixed_point.encode(bit_scores(layout, rows)))
 
 
-KIND = SummaryKind("calibration", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)
+KIND = SummaryKind(
+    "calibration", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
+)

@@ -9,6 +9,7 @@ import numpy as np
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import bit_scores, outcome_bits
 
 
 def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
@@ -17,11 +18,13 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
-    decision = (rows["score"] >= layout.threshold).astype(np.int64)
-    cell = decision * 2 + rows["outcome"].astype(np.int64)
+    decision = (bit_scores(layout, rows) >= layout.threshold).astype(np.int64)
+    cell = decision * 2 + outcome_bits(layout, rows)
     yield Cells("confusion", cell)
     slots = 1 + rows["slices"].astype(np.int64)
     yield Cells("confusion", slots * 4 + cell[:, None])
 
 
-KIND = SummaryKind("confusion", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)
+KIND = SummaryKind(
+    "confusion", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
+)

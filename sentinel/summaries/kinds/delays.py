@@ -11,6 +11,7 @@ from sentinel.events.batch import I64
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import outcome_bits
 
 DELAY_EDGES_SECONDS = tuple(2.0**k for k in range(25))
 """1 s to 2^24 s (194 days). Bin 0 is under a second, outcomes stamped before their prediction included."""
@@ -34,7 +35,7 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     bins = delay_bins(rows["outcome_at"] - rows["predicted_at"])
-    yield Cells("delays", bins * 2 + rows["outcome"].astype(np.int64))
+    yield Cells("delays", bins * 2 + outcome_bits(layout, rows))
 
 
 KIND = SummaryKind(

@@ -11,6 +11,7 @@ from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import bit_scores, outcome_bits
 
 LOSSES = ("log_loss", "brier")
 """Third axis of ``losses``; the last axis holds the sum (scaled by 2^30) and the sum of squares (2^26)."""
@@ -22,17 +23,22 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
-    outcome = rows["outcome"].astype(np.int64)
+    outcome, scores = outcome_bits(layout, rows), bit_scores(layout, rows)
     columns = []
-    for losses in (log_losses(rows["score"], outcome), brier_losses(rows["score"], outcome)):
+    for losses in (log_losses(scores, outcome), brier_losses(scores, outcome)):
         columns.append(fixed_point.encode(losses))
         columns.append(fixed_point.encode(losses * losses, fixed_point.SQUARE_SCALE_BITS))
     slots = np.zeros((len(rows), 1 + rows["slices"].shape[1]), np.int64)
     slots[:, 1:] = rows["slices"]
     slots[:, 1:] += 1
-    first = (slots * 2 + outcome[:, None]) * len(columns)
-    for j, powers in enumerate(columns):
-        yield Cells("losses", first + j, powers)
+    slots *= 2
+    slots += outcome[:, None]
+    slots *= len(columns)
+    for powers in columns:
+        yield Cells("losses", slots, powers)
+        slots += 1
 
 
-KIND = SummaryKind("losses", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)
+KIND = SummaryKind(
+    "losses", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
+)

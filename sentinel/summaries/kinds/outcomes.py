@@ -9,6 +9,7 @@ import numpy as np
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import outcome_bits
 
 
 def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
@@ -19,11 +20,13 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
-    outcome = rows["outcome"].astype(np.int64)
+    outcome = outcome_bits(layout, rows)
     yield Cells("outcomes", rows["score_bin"].astype(np.int64) * 2 + outcome)
     coarse = layout.coarse_bin[rows["score_bin"]]
     cells = rows["slices"].astype(np.int64) * layout.n_slice_score_bins + coarse[:, None]
     yield Cells("slice_outcomes", cells * 2 + outcome[:, None])
 
 
-KIND = SummaryKind("outcomes", frozenset({"binary"}), _arrays, on_outcomes=_on_outcomes)
+KIND = SummaryKind(
+    "outcomes", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
+)

@@ -25,4 +25,6 @@ def _on_predictions(layout: Layout, arrays: Arrays, rows: Rows) -> None:
     add_counts(arrays["slice_scores"], cells)
 
 
-KIND = SummaryKind("scores", frozenset({"binary"}), _arrays, on_predictions=_on_predictions)
+KIND = SummaryKind(
+    "scores", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_predictions=_on_predictions
+)

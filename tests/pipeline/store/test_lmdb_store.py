@@ -13,6 +13,7 @@ import pytest
 from sentinel.errors import CorruptArtifactError, StoreError
 from sentinel.pipeline.store import lmdb_store
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
+from sentinel.pipeline.store.state_reader import read_state
 from tests.pipeline.store.oracle import Held, assert_holds, instants, keys_of, rows_of
 
 if TYPE_CHECKING:
@@ -146,6 +147,31 @@ def test_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, n_kept: int) -
     data.write_bytes(data.read_bytes()[:n_kept])
     with pytest.raises(CorruptArtifactError, match="rebuild the store from the log"):
         LmdbJoinStore.open(tmp_path, 96)
+
+
+@pytest.mark.parametrize("n_kept", [4096 * 3, 4096 * 5 + 100])
+def test_reading_beside_a_truncated_file_is_an_error_not_a_crash(tmp_path: Path, n_kept: int) -> None:
+    """A reader maps the file: beyond its end it would be killed, and say nothing."""
+    filled(tmp_path).close()
+    data = tmp_path / "data.mdb"
+    data.write_bytes(data.read_bytes()[:n_kept])
+    with pytest.raises(CorruptArtifactError, match="beyond EOF"):
+        read_state(tmp_path)
+
+
+def test_readers_killed_while_they_read_do_not_stop_the_owner(tmp_path: Path) -> None:
+    """Their places are taken back: there are only so many, and what they read could never be overwritten."""
+    killed = (
+        "import lmdb, os, sys; e = lmdb.Environment(sys.argv[1], readonly=True, max_dbs=4); t = e.begin(); "
+        "os.kill(os.getpid(), 9)"
+    )
+    store = filled(tmp_path)
+    for number in range(5):
+        assert subprocess.run([sys.executable, "-c", killed, str(tmp_path)], check=False).returncode == -9
+        store.put_state("offsets", str(number).encode())
+        store.commit()
+    store.close()
+    assert read_state(tmp_path) == {"offsets": b"4"}
 
 
 def test_a_missing_file_is_not_a_fresh_start(tmp_path: Path) -> None:

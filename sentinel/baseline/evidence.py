@@ -1,0 +1,89 @@
+"""What the offline rows and the manifest show of the split, as numbers that a verdict can weigh."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class StaticEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Findings about the offline data alone. None means unknown, never zero.
+
+    Parameters
+    ----------
+    split_protocol : str or None
+        As the manifest states it: ``random``, ``time``, ``group``.
+    split_by_time_broken : bool or None
+        A split by time is stated, yet validation rows are no later than the last training row.
+    duplicate_ratio : float or None
+        Share of validation rows whose inputs are in the training rows, chance claims of the filter taken off.
+    duplicate_excess_ratio : float or None
+        The same less the share of training rows that have a twin among the other training rows: what coarse inputs
+        do by themselves.
+    repeated_ratio : float or None
+        That share.
+    copied_ratio : float or None
+        Share of validation rows whose inputs and time are both those of a training row: copies, not coincidence.
+    entity_overlap_ratio : float or None
+        Share of validation rows that name an entity whose entity is in the training rows.
+    entity_signal_auc : float or None
+        AUC of the mean training outcome of each validation row's entity, among rows whose entity is in training.
+    before_train_end_ratio, time_overlap_ratio : float or None
+        Share of validation rows no later than the last training row, and no later than 99 % of the training rows.
+    after_golive_ratio : float or None
+        Share of validation rows dated after the manifest's ``go_live``.
+    one_class_share : float or None
+        Share of outcomes in stretches of time whose outcomes are all the same, which chance does not explain.
+    one_class_since, one_class_until : str or None
+        The longest such stretch, RFC 3339.
+    fit_proof, encoder_proof : tuple of str, or None
+        Features whose stated statistics are those of training and validation rows together, and features whose
+        encoder knows categories of validation rows only. Empty: compared, and nothing found.
+    oversampled_ratio : float or None
+        By how much training rows of the rarer class have a twin in it more often than the others have in theirs;
+        coarse inputs make it the other way round.
+    candidates : int or None
+        Models compared on the validation rows.
+    expected_optimism : float or None, AUC
+        What the best of so many gains by chance.
+    row_by_chance_ratio, entity_by_chance_ratio : float
+        Chance that a filter claims a row, or an entity, that training has not seen.
+    """
+
+    split_protocol: str | None = None
+    split_by_time_broken: bool | None = None
+    duplicate_ratio: float | None = None
+    duplicate_excess_ratio: float | None = None
+    repeated_ratio: float | None = None
+    copied_ratio: float | None = None
+    entity_overlap_ratio: float | None = None
+    entity_signal_auc: float | None = None
+    before_train_end_ratio: float | None = None
+    time_overlap_ratio: float | None = None
+    after_golive_ratio: float | None = None
+    one_class_share: float | None = None
+    one_class_since: str | None = None
+    one_class_until: str | None = None
+    fit_proof: tuple[str, ...] | None = None
+    encoder_proof: tuple[str, ...] | None = None
+    oversampled_ratio: float | None = None
+    candidates: int | None = None
+    expected_optimism: float | None = None
+    row_by_chance_ratio: float = 0.0
+    entity_by_chance_ratio: float = 0.0
+
+
+class RepairedEstimate(msgspec.Struct, frozen=True, kw_only=True):
+    """The offline AUC with one leak taken out; null numbers come with a reason.
+
+    ``covariance`` is that with the AUC as stated.
+    """
+
+    name: str
+    cause: str
+    value: float | None
+    variance: float | None
+    covariance: float | None
+    n: int
+    n_positive: int
+    reason: str | None = None
+    needed: int = 0

@@ -1,0 +1,254 @@
+"""The training rows, read once: filters of what they hold, and what else they tell of the split."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from sentinel.baseline.moments import Moments
+from sentinel.baseline.reading import TableFile
+from sentinel.baseline.sampling import BottomSample, RepeatedKeys
+from sentinel.config.model import Columns
+from sentinel.errors import BaselineError
+from sentinel.events.batch import F64, I64, U64, Bool
+from sentinel.events.codecs.arrow import ArrowCodec
+from sentinel.events.codecs.arrow_columns import as_floats, as_times, category_names, column_of
+from sentinel.events.times import BAD_TIME
+from sentinel.summaries.bloom import BloomFilter
+from sentinel.summaries.fingerprints import fingerprint_columns, mix
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.trained import TrainedOn
+
+SAMPLED_ROWS = 1 << 15
+"""Rows kept for shares of repeated inputs and for the quantile of the times."""
+_ALL_BITS = (1 << 64) - 1
+MAX_ENTITIES = 1 << 17
+"""Entities whose outcomes are averaged: a sample by hash when there are more; 24 bytes each."""
+LATEST_SHARE = 0.99
+"""A validation row lies within the training period if it is no later than this share of its rows."""
+
+
+@dataclass(slots=True)
+class EntityRates:
+    """Outcomes of each entity in the training rows, of a bounded number of entities.
+
+    ``hashes`` ascend; ``sums`` holds rows and positive outcomes of each.
+    """
+
+    hashes: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
+    sums: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
+    _waiting: list[tuple[U64, F64]] = field(default_factory=list)
+
+    def add(self, entities: U64, outcomes: F64) -> None:
+        """Add rows with a known outcome."""
+        self._waiting.append((mix(entities), outcomes))
+        if sum(len(part) for part, _ in self._waiting) > MAX_ENTITIES:
+            self._compact()
+
+    def _compact(self) -> None:
+        hashes = np.concatenate([self.hashes, *(part for part, _ in self._waiting)])
+        values = np.concatenate([part for _, part in self._waiting])
+        sums = np.concatenate([self.sums, np.stack([np.ones(len(values)), values], axis=1).astype(np.int64)])
+        self._waiting = []
+        order = np.argsort(hashes, kind="stable")
+        distinct, first = np.unique(hashes[order], return_index=True)
+        if len(distinct):
+            kept = slice(0, MAX_ENTITIES)
+            self.hashes, self.sums = distinct[kept], np.add.reduceat(sums[order], first, axis=0)[kept]
+
+    def means(self, entities: U64) -> F64:
+        """Mean outcome of each entity, drawn one observation towards the mean of all; NaN where it is not known."""
+        if self._waiting:
+            self._compact()
+        if not len(self.hashes):
+            return np.full(len(entities), np.nan)
+        wanted = mix(entities)
+        at = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
+        n, positive = self.sums[at].astype(np.float64).T
+        overall = float(self.sums[:, 1].sum()) / float(self.sums[:, 0].sum())
+        return np.where(self.hashes[at] == wanted, (positive + overall) / (n + 1.0), np.nan)
+
+
+@dataclass(slots=True)
+class Training:
+    """What the training rows leave behind.
+
+    ``timed_rows`` holds the inputs together with their time; it is not kept in the artifact. ``lacking`` names the
+    columns of the layout that the rows do not have: then none can be told to be the same. ``moments`` and
+    ``categories`` are those of the features that the manifest states something of.
+    """
+
+    rows: BloomFilter | None = None
+    entities: BloomFilter | None = None
+    timed_rows: BloomFilter | None = None
+    n_rows: int | None = None
+    first_us: int | None = None
+    last_us: int | None = None
+    lacking: tuple[str, ...] = ()
+    repeated: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(SAMPLED_ROWS))
+    repeated_by_class: tuple[RepeatedKeys, RepeatedKeys] = field(
+        default_factory=lambda: (RepeatedKeys(SAMPLED_ROWS), RepeatedKeys(SAMPLED_ROWS))
+    )
+    times: BottomSample = field(default_factory=lambda: BottomSample(SAMPLED_ROWS))
+    rates: EntityRates = field(default_factory=EntityRates)
+    moments: dict[str, Moments] = field(default_factory=dict)
+    categories: dict[str, set[str]] = field(default_factory=dict)
+
+    @property
+    def trained_on(self) -> TrainedOn:
+        """The filters, to mark predictions by."""
+        return TrainedOn(self.rows, self.entities)
+
+    def late_us(self) -> int | None:
+        """The time that ``LATEST_SHARE`` of the rows do not pass; None where they carry none."""
+        times = self.times.take().get("at")
+        if times is None or not len(times):
+            return None
+        ordered = np.sort(times.astype(np.int64))
+        return int(ordered[int(np.ceil(LATEST_SHARE * len(ordered))) - 1])
+
+
+def read_training(
+    file: TableFile,
+    layout: Layout,
+    columns: Columns,
+    manifest: Mapping[str, Any],
+    now_us: int,
+    tell: Callable[[int, int, str], None],
+) -> Training:
+    """Read the training rows once, in bounded memory.
+
+    Parameters
+    ----------
+    file : TableFile
+    layout : Layout
+        Of the validation rows; its columns are what makes two rows the same.
+    columns : Columns
+    manifest : mapping
+        ``fit_statistics`` and ``encoder_categories`` name features to be summed up.
+    now_us : int, microseconds since the epoch
+        Salts the filters.
+    tell : callable
+        Told (rows done, rows in all, name of the phase).
+
+    Raises
+    ------
+    BaselineError
+        If the file shares no feature with the validation rows, or cannot be read.
+    """
+    names = set(file.schema.names)
+    inputs = [c.name for c in layout.schema.columns]
+    wanted = [name for name in inputs if name in names]
+    if not wanted and not {columns.predicted_at, columns.group} & names:
+        raise BaselineError(f"{file.path}: shares no feature column with the validation file")
+    stated = {*(manifest.get("fit_statistics") or {}), *(manifest.get("encoder_categories") or {})}
+    roles = (columns.predicted_at, columns.group, columns.outcome)
+    wanted = list(dict.fromkeys([*wanted, *(name for name in (*roles, *sorted(stated)) if name in names)]))
+    salt = _salt(layout, now_us)
+    result = Training(n_rows=0, lacking=tuple(name for name in inputs if name not in names))
+    if not result.lacking:
+        result.rows = BloomFilter.sized_for(file.n_rows, salt)
+        if columns.predicted_at in names:
+            result.timed_rows = BloomFilter.sized_for(file.n_rows, ~salt & _ALL_BITS)
+    if columns.group in names:
+        result.entities = BloomFilter.sized_for(file.n_rows, int(mix(np.array([salt], np.uint64))[0]))
+    reader = _Reader(result, layout, columns, manifest)
+    for table in file.batches(wanted):
+        reader.add(table)
+        result.n_rows = (result.n_rows or 0) + table.num_rows
+        tell(result.n_rows, file.n_rows, "reading training rows")
+    return result
+
+
+class _Reader:
+    """Adds tables to what is known of the training rows."""
+
+    def __init__(self, result: Training, layout: Layout, columns: Columns, manifest: Mapping[str, Any]) -> None:
+        self._result = result
+        self._layout = layout
+        self._columns = columns
+        self._codec = ArrowCodec(layout.schema, columns)
+        self._encoded = tuple(manifest.get("encoder_categories") or {})
+        self._fitted = tuple(manifest.get("fit_statistics") or {})
+
+    def add(self, table: pa.Table) -> None:
+        """Take in one table."""
+        result = self._result
+        numeric, _, categorical = self._codec.inputs(table)
+        prints = fingerprint_columns(self._layout.schema, numeric, categorical)
+        outcomes, known = _outcomes(table, self._columns, self._layout)
+        if result.rows is not None:
+            result.rows.add(prints)
+            result.repeated.add(prints, prints)
+            for value, keys in enumerate(result.repeated_by_class):
+                members = prints[known & (outcomes == value)]
+                keys.add(members, members)
+        if result.entities is not None:
+            groups = self._codec.groups(table)
+            result.entities.add(groups[groups != 0])
+            usable = known & (groups != 0)
+            result.rates.add(groups[usable], outcomes[usable])
+        self._add_times(table, prints)
+        add_stated(result.moments, result.categories, table, self._fitted, self._encoded)
+
+    def _add_times(self, table: pa.Table, prints: U64) -> None:
+        column = column_of(table, self._columns.predicted_at)
+        if column is None:
+            return
+        times: I64 = as_times(column)
+        usable = times != BAD_TIME
+        times = times[usable]
+        if not len(times):
+            return
+        result = self._result
+        if result.timed_rows is not None:
+            result.timed_rows.add(timed(prints[usable], times))
+        first, last = int(times.min()), int(times.max())
+        result.first_us = first if result.first_us is None else min(result.first_us, first)
+        result.last_us = last if result.last_us is None else max(result.last_us, last)
+        result.times.add(timed(prints[usable], times), {"at": times})
+
+
+def timed(prints: U64, times: I64) -> U64:
+    """Fingerprints of inputs together with their time."""
+    return mix(prints ^ mix(times.view(np.uint64)))
+
+
+def add_stated(
+    moments: dict[str, Moments],
+    categories: dict[str, set[str]],
+    table: pa.Table,
+    fitted: tuple[str, ...],
+    encoded: tuple[str, ...],
+) -> None:
+    """Sum up the columns of a table that the manifest states a fit of, in place."""
+    for name in fitted:
+        column = column_of(table, name)
+        if column is not None:
+            moments.setdefault(name, Moments()).add(as_floats(column, table.num_rows)[0])
+    for name in encoded:
+        named = category_names(column_of(table, name)) if column_of(table, name) is not None else None
+        if named is not None:
+            categories.setdefault(name, set()).update(word for word in named[1] if word is not None)
+
+
+def _outcomes(table: pa.Table, columns: Columns, layout: Layout) -> tuple[F64, Bool]:
+    """Outcomes of 0 or 1 (of a regression, whether it is a high one), and which rows have one."""
+    values = as_floats(column_of(table, columns.outcome), table.num_rows)[0]
+    if layout.classes or layout.n_ranked:  # which class or item a row is asked about, only its prediction tells
+        return values, np.zeros(len(values), np.bool_)
+    if layout.outcome_scale is not None:
+        return (values >= layout.outcome_scale.split).astype(np.float64), np.isfinite(values)
+    return values, (values == 0.0) | (values == 1.0)
+
+
+def _salt(layout: Layout, now_us: int) -> int:
+    """A salt of its own for each baseline, yet the same for the same inputs."""
+    seed = hashlib.sha256(f"{layout.digest} {now_us}".encode()).digest()
+    return int.from_bytes(seed[:8], "little")

@@ -1,0 +1,102 @@
+"""``sentinel benchmark``: the scoreboard of the diagnosis on simulated streams, and the training of its scorecard."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sentinel.errors import FatalError
+
+if TYPE_CHECKING:
+    from sentinel.simulation.runner import Watched
+
+NAME = "benchmark"
+HELP = "Judge simulated streams of known truth and print how often the verdict is right, or train the scorecard."
+SEED = 20_261
+TRIALS = 300
+TRAINING_TRIALS = 700
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("--train", type=Path, metavar="OUT.json", help="train a scorecard and write it here")
+    parser.add_argument("--scorecard", type=Path, metavar="FILE", help="judge by this one instead of the shipped one")
+    parser.add_argument("--trials", type=int, metavar="N", help=f"streams a generator ({TRIALS}; to train "
+                        f"{TRAINING_TRIALS})")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=SEED, help="of the streams (%(default)s)")
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="keep what was seen of each stream for the next run")
+    parser.add_argument("--processes", type=int, default=2, help="streams played at once (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the scoreboard on the held-out generator, or train on the others.
+
+    Raises
+    ------
+    FatalError
+        If a file cannot be read or written.
+    """
+    for name, value, least in (("trials", args.trials, 1), ("processes", args.processes, 1), ("seed", args.seed, 0)):
+        if value is not None and value < least:
+            raise FatalError(f"--{name} is a whole number of {least} or more, not {value}")
+    return _train(args) if args.train is not None else _judge(args)
+
+
+def _train(args: argparse.Namespace) -> int:
+    from sentinel.simulation.training import runs_of, train
+    from sentinel.simulation.trials import GENERATORS, HELD_OUT
+
+    _check_writable(args.train)
+    names = [name for name in GENERATORS if name != HELD_OUT]
+    n = args.trials or TRAINING_TRIALS
+    runs = list(runs_of(_watched(args, names, n)))
+    if not runs:
+        raise FatalError(f"in none of {n * len(names)} streams is there a gap to learn from: play more with --trials")
+    on = {"generators": names, "trials": n, "seed": args.seed, "command": f"sentinel benchmark --train --trials {n}"}
+    file = train(runs, on=on)
+    try:
+        args.train.write_bytes(file.to_json())
+    except OSError as error:
+        raise FatalError(f"{args.train}: cannot be written: {error.strerror or error}") from error
+    print(f"wrote {args.train}, trained on {len(runs)} looks that passed the gate, digest {file.digest}")
+    return 0
+
+
+def _check_writable(path: Path) -> None:
+    """Before hours of work, not after."""
+    if path.is_dir():
+        raise FatalError(f"{path}: cannot be written: it is a folder")
+    if not path.parent.is_dir():
+        raise FatalError(f"{path}: cannot be written: there is no such folder")
+
+
+def _judge(args: argparse.Namespace) -> int:
+    from sentinel.diagnosis.scorecard import ScorecardError, load, shipped
+    from sentinel.simulation.scoreboard import lines
+    from sentinel.simulation.trials import HELD_OUT
+
+    try:
+        card = shipped() if args.scorecard is None else load(args.scorecard.read_bytes())
+    except OSError as error:
+        raise FatalError(f"{args.scorecard}: cannot be read: {error.strerror or error}") from error
+    except ScorecardError as error:
+        raise FatalError(f"{args.scorecard or 'the shipped scorecard'}: {error}") from error
+    watched = _watched(args, [HELD_OUT], args.trials or TRIALS)
+    print(f"generator {HELD_OUT}, held out of training; scorecard {card.digest}")
+    print("\n".join(lines(watched, card)))
+    return 0
+
+
+def _watched(args: argparse.Namespace, generators: list[str], n: int) -> list[Watched]:
+    from sentinel.simulation.collection import collect
+    from sentinel.simulation.trials import plan_trials
+
+    plans = [plan for name in generators for plan in plan_trials(name, n, args.seed)]
+    return list(collect(plans, cache=args.cache, processes=args.processes, progress=_progress))
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {total} streams", end="" if done < total else "\n", file=sys.stderr, flush=True)

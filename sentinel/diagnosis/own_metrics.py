@@ -1,0 +1,73 @@
+"""The metrics of a task's own, beside the AUC of its question: which they are, what they show, what they lack."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sentinel.config.model import Alerts
+from sentinel.evaluation.findings import Evaluation, Finding
+from sentinel.evaluation.gap import scale_of
+from sentinel.summaries.metrics import METRICS
+
+OWN: Final = (
+    ("explained_variance", "r2", "mae", "rmse"),
+    ("macro_auc", "macro_f1", "accuracy"),
+    ("ndcg", "mrr"),
+)
+"""Of a regression, of several classes, of a ranking; the first of each tells the task. A binary task has none: its
+question is the task."""
+
+
+def own_findings(evaluation: Evaluation) -> tuple[Finding, ...]:
+    """Findings of the task's own metrics over all traffic; none of a binary task."""
+    everywhere = {f.metric: f for f in evaluation.findings if f.slice == "all"}
+    return tuple(everywhere[name] for names in OWN if names[0] in everywhere for name in names if name in everywhere)
+
+
+def raised(evaluation: Evaluation) -> tuple[Finding, ...]:
+    """Those of `own_findings` whose evidence has passed the alarm."""
+    return tuple(finding for finding in own_findings(evaluation) if finding.alarm)
+
+
+def other_alarms(evaluation: Evaluation) -> tuple[Finding, ...]:
+    """Findings over all traffic with an alarm that is neither of the AUC nor of the task's own metrics."""
+    told = {"auc", *(finding.metric for finding in own_findings(evaluation))}
+    return tuple(f for f in evaluation.findings if f.slice == "all" and f.alarm and f.metric not in told)
+
+
+def describe_gap(finding: Finding) -> str:
+    """What moved, by how much, against which estimate, where."""
+    where = "over all traffic" if finding.slice == "all" else f"in slice {finding.slice}"
+    if finding.gap is None or finding.offline.value is None or finding.online.value is None:
+        return f"{finding.metric} {where} has no gap yet"
+    return (
+        f"{finding.metric} {where} is {finding.online.value:.3f} live on {finding.online.n} outcomes, "
+        f"{finding.offline.value:.3f} offline on {finding.offline.n} rows: worse by {finding.gap:.3f} "
+        f"({finding.lower:.3f} to {finding.upper:.3f} at every look)"
+    )
+
+
+def wishes(evaluation: Evaluation, worth_knowing: float) -> Iterator[str]:
+    """What the task's own metrics lack to be judged.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    worth_knowing : float, AUC
+        The gap that must be excluded; that of each metric follows from it.
+    """
+    defaults = Alerts()
+    for finding in own_findings(evaluation):
+        if finding.offline.value is None:
+            yield f"an offline {finding.metric}: {finding.offline.reason}; build the baseline from more validation rows"
+            continue
+        worth = float(scale_of(METRICS[finding.metric], finding.offline.value, defaults).tau) / defaults.tau
+        worth *= worth_knowing
+        if finding.minimum_detectable_gap is not None and finding.minimum_detectable_gap > worth:
+            yield (
+                f"a larger validation set: with {finding.offline.n} rows no gap below "
+                f"{finding.minimum_detectable_gap:.3g} {finding.metric} can ever be proven, {worth:.3g} is wanted"
+            )
+        elif finding.online.value is None:
+            yield f"outcomes for {finding.metric}: {finding.online.reason}"

@@ -1,0 +1,45 @@
+"""Each feature's recomputed values against those that were served, of all backfilled predictions and by outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from sentinel.events.batch import I64
+from sentinel.summaries.algebra import Arrays, ArraySpec, Cells, SummaryKind, add_counts
+from sentinel.summaries.backfilled import N_STATUSES, statuses
+from sentinel.summaries.layout import Layout
+from sentinel.summaries.rows import Rows
+from sentinel.summaries.view import outcome_bits
+
+
+def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
+    shape = (len(layout.features), N_STATUSES)
+    return {"backfills": ArraySpec(shape), "backfill_outcomes": ArraySpec((*shape, 2))}
+
+
+def _cells(layout: Layout, rows: Rows) -> I64:
+    cells: I64 = statuses(layout, rows) + np.arange(len(layout.features)) * N_STATUSES
+    return cells
+
+
+def _on_backfills(layout: Layout, arrays: Arrays, rows: Rows, sign: int) -> None:
+    add_counts(arrays["backfills"], _cells(layout, rows), sign)
+
+
+def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
+    backfilled = rows["backfilled"]
+    if backfilled.any():
+        cells = 2 * _cells(layout, rows) + outcome_bits(layout, rows)[:, None]
+        yield Cells("backfill_outcomes", cells, backfilled.astype(np.int64))
+
+
+KIND = SummaryKind(
+    "backfills",
+    frozenset({"binary", "multiclass", "regression", "ranking"}),
+    _arrays,
+    None,
+    _on_outcomes,
+    on_backfills=_on_backfills,
+)

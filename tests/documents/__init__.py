@@ -1,0 +1,1 @@
+"""What the documents say: links, commands, configurations and events in them."""

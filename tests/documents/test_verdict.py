@@ -1,0 +1,38 @@
+"""The page on the verdict names what there is: every signature, every cause, the settings that it quotes."""
+
+from __future__ import annotations
+
+import pkgutil
+
+from sentinel.config.model import Alerts
+from sentinel.diagnosis import quiet, second, signatures
+from sentinel.diagnosis.proofs import BACKFILL_P, FEWEST_TIMES, LEAST_AFTER, PROOF, RANGE_RISE, REPAIR_EVIDENCE
+from sentinel.diagnosis.report import Cause
+from sentinel.diagnosis.scorecard import REACH
+from sentinel.evaluation.launch import CONFIRMATION_FACTOR, LATER_SHARE
+from tests.documents.fences import ROOT
+
+PAGE = (ROOT / "docs" / "explanation" / "verdict.md").read_text(encoding="utf-8")
+
+
+def test_every_signature_is_explained() -> None:
+    """Each module of signatures has a row in the table of the evidence."""
+    names = {module.name for module in pkgutil.iter_modules(signatures.__path__)} - {"signal"}
+    assert {name for name in names if f"| `{name}` |" not in PAGE} == set()
+
+
+def test_every_cause_is_named() -> None:
+    """Each cause that a verdict may have is on the page."""
+    assert [cause.value for cause in Cause if f"`{cause.value}`" not in PAGE] == []
+
+
+def test_quoted_settings_are_the_defaults() -> None:
+    """The thresholds in the words of the page are those of the code."""
+    alerts = Alerts()
+    quoted = (alerts.tolerance, alerts.alpha, alerts.warn_alpha, alerts.minimum_outcomes, alerts.minimum_per_class)
+    assert quoted == (0.02, 0.01, 0.05, 200, 30)
+    assert (alerts.launch_outcomes, alerts.launch_per_class, alerts.tau + alerts.tolerance) == (1_000, 200, 0.07)
+    assert (CONFIRMATION_FACTOR, LATER_SHARE, REACH, second.LEAST_PROBABILITY) == (4, 0.4, 4.0, 0.25)
+    assert (round(PROOF, 4), round(REPAIR_EVIDENCE, 4)) == (3.912, 2.9957)  # ln 50 and ln 20
+    assert (BACKFILL_P, FEWEST_TIMES, LEAST_AFTER, RANGE_RISE) == (1e-4, 50, 0.01, 0.5)
+    assert (quiet.LEAST_SERVED, quiet.LEAST_COVERAGE) == (50, 0.8)
