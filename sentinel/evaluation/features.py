@@ -15,7 +15,6 @@ from sentinel.evaluation.findings import Drift, Fault, FeatureFinding
 from sentinel.evaluation.performance import to_value
 from sentinel.events.batch import I64
 from sentinel.stats.association import bin_order, collapse_score, cross_fitted_auc, ordered_auc
-from sentinel.stats.drift import StabilityIndex, stability_index
 from sentinel.stats.estimate import Measured, NotEnough
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.kinds.features import N_FOLDS
@@ -92,7 +91,6 @@ def compare_features(
 def _compare(feature: FeatureBins, vocabulary: tuple[str, ...], offline: _Counts, online: _Counts) -> FeatureFinding:
     before, after = _associations(offline.outcomes, online.outcomes)
     collapse = collapse_score(before, after)
-    moved = stability_index(offline.served, online.served)
     top = int(online.served.argmax())
     return FeatureFinding(
         name=feature.name,
@@ -106,7 +104,6 @@ def _compare(feature: FeatureBins, vocabulary: tuple[str, ...], offline: _Counts
         online_top_share=online.share(top),
         online_top_bin=_bin_name(feature, vocabulary, top) if online.n else "nothing served yet",
         online_unseen_ratio=online.share(*_unseen_bins(feature)),
-        stability_index=moved.excess if isinstance(moved, StabilityIndex) else None,
     )
 
 

@@ -127,7 +127,6 @@ class FeatureFinding(msgspec.Struct, frozen=True, kw_only=True):
     online_top_share: Annotated[float, Meta(description="share of the commonest bin online; near 1: a constant")]
     online_top_bin: Annotated[str, Meta(description="that bin, in words")]
     online_unseen_ratio: Annotated[float, Meta(description="share of categories never seen, or values out of range")]
-    stability_index: Annotated[float | None, Meta(description="PSI in excess of its null mean")]
     drift: Drift | None = None
     faults: tuple[Fault, ...] = ()
     ages: Ages | None = None
@@ -141,6 +140,11 @@ class FeatureFinding(msgspec.Struct, frozen=True, kw_only=True):
     offline_outside_range_ratio: Annotated[
         float | None, Meta(description="the same offline; null where none is declared, or no number was there")
     ] = None
+
+    @property
+    def excess_psi(self) -> float | None:
+        """How far its values have moved, in stability index beyond chance; None where too few were served."""
+        return None if self.drift is None else self.drift.excess_psi
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):

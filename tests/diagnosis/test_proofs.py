@@ -35,7 +35,6 @@ def feature(*, lost: bool = True, **changes: Any) -> FeatureFinding:
         online_top_share=0.1,
         online_top_bin="[0, 1)",
         online_unseen_ratio=0.0,
-        stability_index=0.0,
     )
     return msgspec.structs.replace(plain, **changes)
 

@@ -206,7 +206,6 @@ def finding(offline_missing: float, online_missing: float, top: float = 0.5, uns
         online_top_share=top,
         online_top_bin="[0, 1)",
         online_unseen_ratio=unseen,
-        stability_index=None,
     )
 
 

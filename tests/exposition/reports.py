@@ -66,7 +66,6 @@ def feature(name: str = "tenure_days", *, collapse: float | None = 8.25) -> Feat
         online_top_share=0.75,
         online_top_bin="0 to 1",
         online_unseen_ratio=0.0625,
-        stability_index=None,
     )
 
 

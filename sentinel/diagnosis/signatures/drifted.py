@@ -25,7 +25,7 @@ MEANINGS = (
 
 def read(evidence: Evidence) -> Iterator[Signal]:
     """Read the drift of features and of the score."""
-    moved = [f.stability_index for f in evidence.evaluation.features if f.stability_index is not None]
+    moved = [f.excess_psi for f in evidence.evaluation.features if f.excess_psi is not None]
     n_moved = sum(index >= BROAD_DRIFT for index in moved)
     words = f"{n_moved} of {len(moved)} features are distributed otherwise than offline" if n_moved else None
     yield Signal("drift_breadth", math.sqrt(n_moved / len(moved)) if moved else None, words)

@@ -76,7 +76,7 @@ def _suspect_drift(evidence: Evidence) -> Signal:
     suspects = [suspect for suspect in evidence.suspects if suspect.collapsed] or list(evidence.suspects)
     if not suspects:
         return Signal("suspect_drift", 0.0)
-    moved = suspects[0].finding.stability_index
+    moved = suspects[0].finding.excess_psi
     if moved is None:
         return Signal("suspect_drift", None)
     name = suspects[0].finding.name
