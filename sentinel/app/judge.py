@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
 
@@ -22,7 +21,7 @@ from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
 from sentinel.pipeline import tally as results
 from sentinel.pipeline.loop import PartitionView
-from sentinel.pipeline.plan import ModelPlan
+from sentinel.pipeline.progress import outcomes_through
 from sentinel.pipeline.tally import Tally, add_up, of_model
 from sentinel.summaries.panes import PaneSeries, join_series
 
@@ -71,7 +70,7 @@ class Judge:
             self.model.settings.alerts,
             outcomes_through(seen, plan),
             absence=plan.absence,
-            settled_us=plan.keep_us if plan.absence == "negative" else 0,
+            settled_us=plan.settled_us,
             declared=self.model.settings.features,
         )
         verdict = diagnose(evaluation, baseline, counts, self.model.settings.alerts)
@@ -151,55 +150,6 @@ def _since_reference(baseline: Baseline, live: PaneSeries) -> PaneSeries:
     """Without the panes that a promoted baseline was made of, and those before: they are no test of it."""
     promoted = baseline.meta.provenance
     return live if promoted is None else live.between(promoted.until_us, _END_OF_TIME)
-
-
-class Progress(Protocol):
-    """How far a partition has come; None, or no moment after 1970, before its first event."""
-
-    @property
-    def expired_until(self) -> int | None:
-        """As of :class:`~sentinel.pipeline.loop.PartitionView`."""
-        ...
-
-    @property
-    def joined_until(self) -> int | None:
-        """Likewise."""
-        ...
-
-
-def outcomes_through(views: Iterable[Progress], plan: ModelPlan) -> int:
-    """Event time until which outcomes have been read: what the age of a prediction is measured by.
-
-    That is where expiry stands, which waits for outcomes that are still unread; or the latest outcome that counted,
-    since predictions may have ended. Where silence means a negative it is expiry alone, which makes the negatives. The
-    partition that is furthest tells, so that the number of partitions does not show.
-
-    Parameters
-    ----------
-    views : iterable of PartitionView, or of what a checkpoint says
-    plan : ModelPlan
-
-    Returns
-    -------
-    int, microseconds since the epoch, UTC
-        0 before the first event.
-    """
-    ends = [end for view in views for end in (view.expired_until, plan.absence == "missing" and view.joined_until)]
-    return max((end for end in ends if end and end > 0), default=0)
-
-
-def settled_until(through_us: int, plan: ModelPlan) -> int:
-    """Prediction time before which outcomes are as complete as they get: where silence is a negative, those are made.
-
-    Parameters
-    ----------
-    through_us : int, microseconds since the epoch, UTC
-        As :func:`outcomes_through` says.
-    plan : ModelPlan
-    """
-    if plan.absence == "negative":
-        return through_us - plan.keep_us
-    return through_us - (plan.layout.maturity_us or plan.horizon_us)
 
 
 def model_counts(live: PaneSeries, tally: Tally, key: Key) -> dict[str, int]:

@@ -13,7 +13,7 @@ from sentinel.config.settings import Config
 from sentinel.errors import BaselineError
 from sentinel.events.schema import Limits
 from sentinel.pipeline.ahead import GRADED_HEADER
-from sentinel.pipeline.plan import ModelPlan
+from sentinel.pipeline.plan import ModelPlan, plan_model
 from sentinel.pipeline.store.protocol import MAX_ROW_BYTES
 from sentinel.summaries.rows import row_dtype
 from sentinel.summaries.trained import TrainedOn
@@ -51,16 +51,8 @@ def watch(settings: Model, baseline: Baseline) -> WatchedModel:
             f"the baseline was built for {built_for[0]} {built_for[1]} ({built_for[2]}), "
             f"not for {wanted[0]} {wanted[1]} ({wanted[2]}): point `baseline` at the right file or build one"
         )
-    horizon = settings.outcome.horizon
-    seconds = float(baseline.meta.horizon_seconds if horizon is None else horizon)
-    plan = ModelPlan(
-        layout=layout,
-        horizon_us=round(seconds * MICROSECONDS_PER_SECOND),
-        absence=settings.outcome.absence,
-        pane_width_us=round(float(settings.panes.width) * MICROSECONDS_PER_SECOND),
-        max_panes=settings.panes.max_panes,
-        trained_on=TrainedOn(baseline.train_rows, baseline.train_entities),
-    )
+    trained_on = TrainedOn(baseline.train_rows, baseline.train_entities)
+    plan = plan_model(settings, layout, baseline.meta.horizon_seconds, trained_on)
     return WatchedModel(settings, baseline, plan)
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import msgspec
 
-from sentinel.app.judge import outcomes_through
 from sentinel.app.owner import partition_directories
 from sentinel.errors import CorruptArtifactError, StoreError
 from sentinel.pipeline.partition import STATE_META, CheckpointMeta, pane_name
 from sentinel.pipeline.plan import ModelPlan
+from sentinel.pipeline.progress import outcomes_through
 from sentinel.pipeline.store.state_reader import read_state
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.panes import PaneSeries, join_series

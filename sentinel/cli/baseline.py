@@ -107,7 +107,6 @@ def _show(args: argparse.Namespace) -> int:
 
 
 def _promote(args: argparse.Namespace) -> int:
-    from sentinel.app.judge import settled_until
     from sentinel.app.models import watch
     from sentinel.app.stored_panes import stored_panes
     from sentinel.baseline.artifact import Baseline
@@ -117,6 +116,7 @@ def _promote(args: argparse.Namespace) -> int:
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
     from sentinel.errors import BaselineError
+    from sentinel.pipeline.progress import settled_until
 
     config = load_config(args.config)
     settings = choose_model(config, args.model, args.version)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from sentinel.diagnosis.evidence import find_suspects, is_mix
 from sentinel.diagnosis.own_metrics import describe_gap, raised
-from sentinel.diagnosis.proofs import BACKFILL_P, FEWEST_TIMES, LEAST_AFTER
+from sentinel.diagnosis.proofs import depends_on_outcome, is_written_after
 from sentinel.diagnosis.report import Cause, Severity, Verdict
 from sentinel.diagnosis.signatures.served_values import describe
 from sentinel.diagnosis.verdict import leakage_probability
@@ -209,9 +209,9 @@ def _future(evaluation: Evaluation) -> Iterator[Condition]:
 
 def _knew(feature: FeatureFinding) -> Iterator[str]:
     ages, backfill = feature.ages, feature.backfill
-    if ages is not None and ages.offline_n >= FEWEST_TIMES and ages.offline_after_prediction_ratio >= LEAST_AFTER:
+    if ages is not None and is_written_after(ages.offline_n, ages.offline_after_prediction_ratio):
         yield f"was written after the prediction in {ages.offline_after_prediction_ratio:.0%} of offline rows"
-    if backfill is not None and backfill.p_value is not None and backfill.p_value < BACKFILL_P:
+    if backfill is not None and depends_on_outcome(backfill):
         yield f"differs when recomputed in {backfill.mismatch_ratio:.0%}, and how depends on the outcome"
 
 
@@ -219,7 +219,7 @@ def _suspicious(feature: FeatureFinding) -> Iterator[str]:
     ages = feature.ages
     if feature.available in ("after_prediction", "after_outcome"):
         yield f"is declared to be available {feature.available.replace('_', ' ')}"
-    if ages is not None and ages.n >= FEWEST_TIMES and ages.after_prediction_ratio >= LEAST_AFTER:
+    if ages is not None and is_written_after(ages.n, ages.after_prediction_ratio):
         yield f"is served with times after the prediction in {ages.after_prediction_ratio:.0%}"
 
 

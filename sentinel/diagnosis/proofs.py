@@ -11,7 +11,7 @@ from sentinel.diagnosis.evidence import Evidence
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.signatures.repairs import describe
 from sentinel.diagnosis.signatures.served_values import describe_outside, outside_rise
-from sentinel.evaluation.findings import FeatureFinding
+from sentinel.evaluation.findings import Backfill, FeatureFinding
 
 PROOF: Final = math.log(50.0)
 """Log-odds of a proof: fifty times as likely, since times are wrong, too, and rows are mislabelled."""
@@ -59,6 +59,16 @@ def find_proofs(evidence: Evidence) -> tuple[Proof, ...]:
     )
 
 
+def is_written_after(n: int, ratio: float) -> bool:
+    """Whether so many times, that share of them after the prediction, are more than slips of a clock."""
+    return n >= FEWEST_TIMES and ratio >= LEAST_AFTER
+
+
+def depends_on_outcome(backfill: Backfill) -> bool:
+    """Whether recomputed values differ from the served ones by the outcome."""
+    return backfill.p_value is not None and backfill.p_value < BACKFILL_P
+
+
 def _repairs(evidence: Evidence) -> Iterator[Proof]:
     for one in evidence.evaluation.counterfactuals:
         evident = one.log_evidence is not None and one.log_evidence > REPAIR_EVIDENCE
@@ -68,10 +78,10 @@ def _repairs(evidence: Evidence) -> Iterator[Proof]:
 
 def _of_feature(feature: FeatureFinding) -> Iterator[Proof]:
     ages, backfill = feature.ages, feature.backfill
-    if ages is not None and ages.offline_n >= FEWEST_TIMES and ages.offline_after_prediction_ratio >= LEAST_AFTER:
+    if ages is not None and is_written_after(ages.offline_n, ages.offline_after_prediction_ratio):
         share = ages.offline_after_prediction_ratio
         yield Proof(_KNEW, f"feature {feature.name!r} was written after the prediction in {share:.0%} of offline rows")
-    if backfill is not None and backfill.p_value is not None and backfill.p_value < BACKFILL_P:
+    if backfill is not None and depends_on_outcome(backfill):
         share = backfill.mismatch_ratio
         words = f"recomputed, feature {feature.name!r} differs from what was served in {share:.0%}, by the outcome"
         yield Proof(_KNEW, words)

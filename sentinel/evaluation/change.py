@@ -29,7 +29,7 @@ from sentinel.stats.change import (
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
 from sentinel.stats.losses import mean_loss
 from sentinel.summaries.algebra import Summary
-from sentinel.summaries.metrics import METRICS, auc_of_buckets
+from sentinel.summaries.metrics import METRICS, auc_of_buckets, design_effect
 from sentinel.summaries.panes import PaneSeries
 
 LEAST_PER_CLASS: Final = 10
@@ -114,7 +114,7 @@ def weigh_change(mature: PaneSeries, offline: Summary, alerts: Alerts, online: S
     """
     panes = tuple((start, pane) for start, pane in mature.panes if pane["outcomes"].any())
     counts = np.array([pane["outcomes"] for _, pane in panes], np.int64).reshape(-1, mature.layout.n_score_bins, 2)
-    effect = _design_effect(_buckets(mature, online))
+    effect = design_effect(_buckets(mature, online))
     change = _judge_splits([start for start, _ in panes], mature.width_us, counts, effect, offline, alerts)
     loss = _judge_loss(panes, counts.sum(axis=1), offline, alerts)
     alarm = loss is not None and loss >= math.log(HORIZON_PANES / alerts.alpha)
@@ -190,15 +190,6 @@ def _total(counts: I64, design_effect: float) -> Measured:
     if isinstance(measured, NotEnough):
         return measured
     return replace(measured, variance=measured.variance * design_effect)
-
-
-def _design_effect(buckets: I64) -> float:
-    """Variance with entities kept together over that of independent events, at least 1."""
-    counts = buckets.sum(axis=0)
-    independent, clustered = auc_from_histogram(counts[:, 1], counts[:, 0]), auc_of_buckets(buckets)
-    if isinstance(independent, NotEnough) or isinstance(clustered, NotEnough):
-        return 1.0
-    return clustered.variance / independent.variance
 
 
 def _judge_loss(panes: Panes, counts: I64, offline: Summary, alerts: Alerts) -> float | None:

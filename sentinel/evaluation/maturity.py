@@ -26,7 +26,7 @@ from sentinel.stats.estimate import Estimate, Measured, NotEnough
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 from sentinel.summaries.layout import Layout
-from sentinel.summaries.metrics import auc_of_buckets
+from sentinel.summaries.metrics import auc_of_buckets, design_effect
 from sentinel.summaries.panes import PaneSeries
 
 Absence = Literal["missing", "negative"]
@@ -157,9 +157,9 @@ def find_ages(
     )
     if delays_moved(offline, live, through_us, absence):
         return (full,)
-    before = _design_effect(offline["buckets"])
+    before = design_effect(offline["buckets"])
     shape = (layout.n_buckets, layout.n_score_bins, 2)
-    after = _design_effect(_added((pane["buckets"] for _, pane in live.panes), shape))
+    after = design_effect(_added((pane["buckets"] for _, pane in live.panes), shape))
     twins = [
         _twin(layout, k, offline, live, through_us, absence, before, after) for k in range(len(layout.twin_horizons_us))
     ]
@@ -329,15 +329,6 @@ def _widened(measured: Measured, factor: float) -> Measured:
     if isinstance(measured, NotEnough):
         return measured
     return Estimate(measured.value, measured.variance * factor, measured.n, measured.n_positive)
-
-
-def _design_effect(buckets: I64) -> float:
-    """How much entities that repeat widen the variance, measured on all outcomes there are."""
-    counts = buckets.sum(axis=0)
-    independent, robust = auc_from_histogram(counts[:, 1], counts[:, 0]), auc_of_buckets(buckets)
-    if isinstance(independent, NotEnough) or isinstance(robust, NotEnough):
-        return 1.0
-    return max(robust.variance / independent.variance, 1.0)
 
 
 def _added(arrays: Iterable[I64], shape: tuple[int, ...]) -> I64:

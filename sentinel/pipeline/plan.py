@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
+from sentinel.config.model import Model
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.trained import UNKNOWN_TRAINING, TrainedOn
 
@@ -48,3 +49,30 @@ class ModelPlan:
     def keep_us(self) -> int:
         """How long a prediction stays in the join store, in event time: the horizon and a grace."""
         return self.horizon_us + max(MINIMUM_GRACE_US, int(self.horizon_us * GRACE_RATIO))
+
+    @property
+    def settled_us(self) -> int:
+        """Where silence means a negative: the age at which the join has counted it as one; 0 otherwise."""
+        return self.keep_us if self.absence == "negative" else 0
+
+
+def plan_model(settings: Model, layout: Layout, horizon_seconds: float, trained_on: TrainedOn) -> ModelPlan:
+    """How a configured model is joined and counted.
+
+    Parameters
+    ----------
+    settings : Model
+    layout : Layout
+    horizon_seconds : float
+        As measured on the baseline; the configuration overrides it.
+    trained_on : TrainedOn
+    """
+    horizon = settings.outcome.horizon
+    return ModelPlan(
+        layout=layout,
+        horizon_us=round(float(horizon_seconds if horizon is None else horizon) * MICROSECONDS_PER_SECOND),
+        absence=settings.outcome.absence,
+        pane_width_us=round(float(settings.panes.width) * MICROSECONDS_PER_SECOND),
+        max_panes=settings.panes.max_panes,
+        trained_on=trained_on,
+    )

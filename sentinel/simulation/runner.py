@@ -13,7 +13,6 @@ from msgspec import Meta
 
 from sentinel.baseline.artifact import Baseline, BaselineMeta
 from sentinel.baseline.build import build_baseline
-from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config import load_config
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
@@ -23,7 +22,8 @@ from sentinel.evaluation.maturity import find_ages
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.ingest.replay import ReplaySource, ScheduledBackfills
 from sentinel.pipeline.partition import PartitionPipeline
-from sentinel.pipeline.plan import ModelPlan
+from sentinel.pipeline.plan import ModelPlan, plan_model
+from sentinel.pipeline.progress import outcomes_through
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.simulation.files import write_files
 from sentinel.summaries.panes import PaneSeries
@@ -128,7 +128,7 @@ def _watch(
         for batch in source.poll(0.0):
             pipeline.process(batch)
         live = _series(pipeline, baseline, model)
-        gate.look(live, _outcomes_through(pipeline, plan))
+        gate.look(live, outcomes_through([pipeline], plan))
         if waiting and source.fraction() >= waiting[0] - 1e-9:
             seen.append(_look(waiting.pop(0), pipeline, baseline, live, model, plan))
     source.close(0.0)
@@ -160,8 +160,7 @@ class _Gate:
         if self.alarmed_at is not None:
             return
         plan = self._plan
-        settled = plan.keep_us if plan.absence == "negative" else 0
-        ages = find_ages(self._baseline.summary, live, through_us, plan.absence, settled)
+        ages = find_ages(self._baseline.summary, live, through_us, plan.absence, plan.settled_us)
         evidence = combined([log_evidence("auc", age.reference, age.auc(), self._alerts) for age in ages])
         if evidence is not None and evidence >= -math.log(self._alerts.alpha):
             self.alarmed_at = self.n_outcomes
@@ -176,14 +175,13 @@ def _look(
     model: Model,
     plan: ModelPlan,
 ) -> Look:
-    negative = plan.absence == "negative"
     evaluation = evaluate(
         baseline,
         live,
         model.alerts,
-        _outcomes_through(pipeline, plan),
+        outcomes_through([pipeline], plan),
         absence=plan.absence,
-        settled_us=plan.keep_us if negative else 0,
+        settled_us=plan.settled_us,
         declared=model.features,
     )
     kept = tuple(f for f in evaluation.findings if f.slice == "all")
@@ -196,28 +194,14 @@ def _look(
     )
 
 
-def _outcomes_through(pipeline: PartitionPipeline, plan: ModelPlan) -> int:
-    """Event time until which outcomes have been read, as the daemon takes it."""
-    joined = 0 if plan.absence == "negative" else pipeline.joined_until
-    return max(pipeline.expired_until, joined, 0)
-
-
 def _series(pipeline: PartitionPipeline, baseline: Baseline, model: Model) -> PaneSeries:
     found = pipeline.publish().get((model.name, model.version))
     return PaneSeries(baseline.layout, 1, ()) if found is None else found
 
 
 def _plan(baseline: Baseline, model: Model) -> ModelPlan:
-    horizon = model.outcome.horizon
-    seconds = float(baseline.meta.horizon_seconds if horizon is None else horizon)
-    return ModelPlan(
-        layout=baseline.layout,
-        horizon_us=round(seconds * MICROSECONDS_PER_SECOND),
-        absence=model.outcome.absence,
-        pane_width_us=round(float(model.panes.width) * MICROSECONDS_PER_SECOND),
-        max_panes=model.panes.max_panes,
-        trained_on=TrainedOn(baseline.train_rows, baseline.train_entities),
-    )
+    trained_on = TrainedOn(baseline.train_rows, baseline.train_entities)
+    return plan_model(model, baseline.layout, baseline.meta.horizon_seconds, trained_on)
 
 
 def _row_bytes(baseline: Baseline) -> int:

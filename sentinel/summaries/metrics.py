@@ -139,6 +139,20 @@ def auc_of_buckets(buckets: Array) -> Measured:
     return _larger_variance(independent, jackknife_auc(buckets[:, :, 1], buckets[:, :, 0]))
 
 
+def design_effect(buckets: Array) -> float:
+    """Variance of the AUC with entities kept together over that of independent events, at least 1.
+
+    Parameters
+    ----------
+    buckets : int64 array, shape (n_buckets, n_score_bins, 2)
+    """
+    counts = buckets.sum(axis=0)
+    independent, clustered = auc_from_histogram(counts[:, 1], counts[:, 0]), auc_of_buckets(buckets)
+    if isinstance(independent, NotEnough) or isinstance(clustered, NotEnough):
+        return 1.0
+    return max(clustered.variance / independent.variance, 1.0)
+
+
 def measure_slices(summary: Summary) -> SliceTable:
     """The metrics of the task that slices have, in every slice, events taken as independent.
 

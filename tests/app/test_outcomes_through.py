@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel.app.judge import outcomes_through
 from sentinel.pipeline.loop import PartitionView
 from sentinel.pipeline.plan import ModelPlan
+from sentinel.pipeline.progress import outcomes_through
 from sentinel.pipeline.store.protocol import StoreStatistics
 from sentinel.pipeline.tally import Tally
 from tests.support.layouts import HOUR_US, small_layout

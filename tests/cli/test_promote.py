@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from sentinel import cli
-from sentinel.app.judge import Judge, outcomes_through, settled_until
+from sentinel.app.judge import Judge
 from sentinel.app.models import WatchedModel, row_bytes, watch
 from sentinel.app.owner import partition_directory
 from sentinel.baseline.artifact import Baseline
@@ -20,6 +20,7 @@ from sentinel.config import load_config
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.ingest.replay import ReplaySource
 from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.progress import outcomes_through, settled_until
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
 from sentinel.simulation import simulate
 from sentinel.simulation.files import write_files

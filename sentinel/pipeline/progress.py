@@ -1,0 +1,57 @@
+"""How far the reading of outcomes has come, over all partitions of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from sentinel.pipeline.plan import ModelPlan
+
+
+class Progress(Protocol):
+    """How far a partition has come; None, or no moment after 1970, before its first event."""
+
+    @property
+    def expired_until(self) -> int | None:
+        """As of :class:`~sentinel.pipeline.loop.PartitionView`."""
+        ...
+
+    @property
+    def joined_until(self) -> int | None:
+        """Likewise."""
+        ...
+
+
+def outcomes_through(views: Iterable[Progress], plan: ModelPlan) -> int:
+    """Event time until which outcomes have been read: what the age of a prediction is measured by.
+
+    That is where expiry stands, which waits for outcomes that are still unread; or the latest outcome that counted,
+    since predictions may have ended. Where silence means a negative it is expiry alone, which makes the negatives. The
+    partition that is furthest tells, so that the number of partitions does not show.
+
+    Parameters
+    ----------
+    views : iterable of PartitionView, or of what a checkpoint says
+    plan : ModelPlan
+
+    Returns
+    -------
+    int, microseconds since the epoch, UTC
+        0 before the first event.
+    """
+    ends = [end for view in views for end in (view.expired_until, plan.absence == "missing" and view.joined_until)]
+    return max((end for end in ends if end and end > 0), default=0)
+
+
+def settled_until(through_us: int, plan: ModelPlan) -> int:
+    """Prediction time before which outcomes are as complete as they get: where silence is a negative, those are made.
+
+    Parameters
+    ----------
+    through_us : int, microseconds since the epoch, UTC
+        As :func:`outcomes_through` says.
+    plan : ModelPlan
+    """
+    if plan.absence == "negative":
+        return through_us - plan.keep_us
+    return through_us - (plan.layout.maturity_us or plan.horizon_us)
