@@ -16,18 +16,19 @@ from sentinel import __version__
 from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Baseline, BaselineMeta
 from sentinel.baseline.checks import Facts, check
+from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.estimates import offline_estimates
 from sentinel.baseline.evidence import RepairedEstimate
 from sentinel.baseline.manifest import read_manifest
 from sentinel.baseline.plan import plan_layout
 from sentinel.baseline.profile import DELAY, Profile, profile_table
-from sentinel.baseline.reading import BATCH_ROWS, TableFile, open_table
+from sentinel.baseline.reading import BATCH_ROWS, TableFile, held_table, open_table
 from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
 from sentinel.baseline.sampling import RepeatedKeys
 from sentinel.baseline.static import StaticTally, static_evidence
-from sentinel.baseline.times import rfc3339
 from sentinel.baseline.training import Training, read_training
 from sentinel.config.model import Columns, Model
+from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, DeadLetter
 from sentinel.events.codecs.arrow import ArrowCodec, Labelled
@@ -53,9 +54,9 @@ _SAMPLED_IDS = 1 << 15
 
 def build_baseline(
     model: Model,
-    validation: Path,
-    train: Path | None = None,
-    manifest: Path | None = None,
+    validation: Path | pa.Table,
+    train: Path | pa.Table | None = None,
+    manifest: Path | Mapping[str, Any] | None = None,
     *,
     now_us: int,
     rescore: Rescore | None = None,
@@ -67,12 +68,13 @@ def build_baseline(
     Parameters
     ----------
     model : Model
-    validation : Path
-        Parquet or CSV: scored rows with their outcomes, as offline evaluation saw them. Without a column for the
-        time of the outcome, all outcomes count, and their delay is unknown.
-    train : Path, optional
+    validation : Path or Table
+        Parquet, CSV, or a table in memory: scored rows with their outcomes, as offline evaluation saw them. Without
+        a column for the time of the outcome, all outcomes count, and their delay is unknown.
+    train : Path or Table, optional
         The rows that the model was trained on; no score is needed.
-    manifest : Path, optional
+    manifest : Path or mapping, optional
+        A mapping has been read already.
     now_us : int, microseconds since the epoch
         Goes into the artifact as its moment of creation.
     rescore : callable, optional
@@ -95,10 +97,9 @@ def build_baseline(
     """
     columns = model.columns
     tell = progress or _quiet
-    stated = read_manifest(manifest) if manifest is not None else {}
-    text = (columns.prediction_id, columns.group)
-    file = open_table(validation, batch_rows=batch_rows, text=text)
-    train_file = open_table(train, batch_rows=batch_rows, text=text) if train is not None else None
+    stated = read_manifest(manifest) if isinstance(manifest, Path) else dict(manifest or {})
+    file = _opened(validation, "validation", columns, batch_rows)
+    train_file = None if train is None else _opened(train, "train", columns, batch_rows)
     _require(file, columns, model.task)
     profile = profile_table(
         file,
@@ -109,8 +110,13 @@ def build_baseline(
         model.ranks,
     )
     layout, identifiers = plan_layout(model, profile)
-    trained = Training() if train_file is None else read_training(train_file, layout, columns, stated, now_us, tell)
-    counted = _count(file, layout, model, trained, stated, tell)
+    encodings = Encodings.of(profile, layout)
+    trained = Training()
+    if train_file is not None:
+        # Where silence is negative, only a prediction's age tells which training rows are.
+        pooled = None if model.outcome.absence == "negative" else encodings
+        trained = read_training(train_file, layout, columns, stated, now_us, tell, pooled)
+    counted = _count(file, layout, model, trained, stated, tell, encodings)
     if not counted.summary.n_predictions:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.n_rejected.items()))
         raise BaselineError(f"{file.path}: none of {file.n_rows} rows is a valid prediction: {reasons}")
@@ -132,6 +138,12 @@ class _Counted:
     repeated: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(_SAMPLED_IDS))
     repeated_inputs: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(_SAMPLED_IDS))
     max_delay_us: int | None = None
+
+
+def _opened(rows: Path | pa.Table, name: str, columns: Columns, batch_rows: int) -> TableFile:
+    if isinstance(rows, Path):
+        return open_table(rows, batch_rows=batch_rows, text=(columns.prediction_id, columns.group))
+    return held_table(rows, name, batch_rows=batch_rows)
 
 
 def _quiet(done: int, total: int, phase: str) -> None:
@@ -156,6 +168,7 @@ def _count(
     trained: Training,
     manifest: Mapping[str, Any],
     tell: Progress,
+    encodings: Encodings,
 ) -> _Counted:
     columns = model.columns
     codec = ArrowCodec(layout.schema, columns)
@@ -164,7 +177,7 @@ def _count(
     roles = {*columns.roles(model.task).values(), *classes.values()}
     wanted = [name for name in file.schema.names if name in inputs or name in roles]
     later, originals = (np.zeros((layout.n_score_bins, 2), np.int64) for _ in range(2))
-    static = StaticTally(trained, manifest, later, originals)
+    static = StaticTally(trained, manifest, later, originals, encodings=encodings)
     result = _Counted(Summary.zero(layout), static)
     n_done = 0
     for table in file.batches(wanted):

@@ -10,13 +10,14 @@ import numpy as np
 
 from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Check, Severity
-from sentinel.baseline.evidence import StaticEvidence
+from sentinel.baseline.evidence import BY_PERIOD, StaticEvidence
 from sentinel.config.model import Feature
 from sentinel.events.batch import I64
 from sentinel.stats.association import cross_fitted_auc
 from sentinel.stats.auc import auc_values
 from sentinel.stats.estimate import Estimate, Measured
 from sentinel.summaries.algebra import Summary
+from sentinel.summaries.copied_outcomes import are_outcomes
 from sentinel.summaries.kinds.ranges import outside_range_ratios
 
 MINIMUM_OUTCOMES = 200
@@ -62,7 +63,7 @@ def check(facts: Facts) -> tuple[Check, ...]:
     """Run every check; the worst come first."""
     static = facts.static
     found = [*_outcomes(facts), *_features(facts), *_times(facts), *_delays(facts), *_rows(facts), *_overlaps(facts)]
-    found += [*_periods(static), *_entities(static), *_fits(static), *_choices(facts)]
+    found += [*_periods(static), *_entities(static), *_fits(static), *_encoded(static), *_choices(facts)]
     found += [*_declared(facts), *_ranges(facts.summary)]
     return tuple(sorted(found, key=lambda item: (_ORDER[item.severity], item.name, item.detail)))
 
@@ -100,6 +101,9 @@ def _outcomes(facts: Facts) -> Iterator[Check]:
     if np.count_nonzero(facts.summary["scores"]) == 1:
         detail = "all scores fall into one bin: the model says the same of every row"
         yield Check(name="constant_score", severity="critical", detail=detail)
+    elif are_outcomes(facts.summary):
+        detail = f"the scores of all {n} rows are their outcomes, or a copy under other numbers: is the right column "
+        yield Check(name="scores_are_outcomes", severity="critical", detail=f"{detail}named as the score?")
     elif n_negative and n_positive and float(auc_values(counts[:, 1], counts[:, 0])) == 1.0:
         detail = "the scores separate the outcomes without one error: no honest estimate does that"
         yield Check(name="perfect_auc", severity="critical", detail=detail)
@@ -247,6 +251,21 @@ def _fits(static: StaticEvidence) -> Iterator[Check]:
         names = ", ".join(static.encoder_proof[:3])
         detail = f"the stated categories of {names} hold some that only validation rows have"
         yield Check(name="encoder_knows_validation", severity="critical", detail=detail)
+
+
+def _encoded(static: StaticEvidence) -> Iterator[Check]:
+    for one in static.encoded or ():
+        detail = f"{one.name} was made from the outcomes that the model is judged by: "
+        if one.pure_ends:
+            detail += "of the rows where it is 0 none is positive, where it is 1 all are, and between it is their mean"
+        else:
+            detail += f"the outcomes of rows that share a value follow it {1 / max(one.dispersion, 0.001):,.0f} times "
+            detail += "closer than chance allows"
+        when = ""
+        if one.time_spread is not None and one.time_spread <= BY_PERIOD:
+            when = "; it was made period by period"
+        detail += f" ({one.n_values} values, {one.n} rows){when}; encode each row without its own outcome"
+        yield Check(name="encodes_outcome", severity="critical", detail=detail)
 
 
 def _choices(facts: Facts) -> Iterator[Check]:

@@ -2,7 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
+
+BY_PERIOD: Final = 0.3
+"""Largest `EncodedOutcome.time_spread` of a feature that was made period by period."""
+
+
+class EncodedOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature that follows the outcomes of the validation rows closer than chance allows: it was made from them.
+
+    Parameters
+    ----------
+    name : str
+    dispersion : float
+        Squared distance of the mean outcomes of rows that share a value from what the value says, in binomial
+        variances of the validation rows: 1 or more where the feature is honest.
+    p_value : float
+        Chance of it with an honest feature.
+    n_values, n : int
+        Values compared, and validation rows that have them.
+    pure_ends : bool
+        Found by its ends instead: no row at 0 is positive, every row at 1 is, and those between are true means.
+    time_spread : float or None
+        Variance of the times of rows that share a value, over that of all times: near 0 where it was made period by
+        period, near 1 where over all rows.
+    """
+
+    name: str
+    dispersion: float
+    p_value: float
+    n_values: int
+    n: int
+    pure_ends: bool = False
+    time_spread: float | None = None
 
 
 class StaticEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +79,8 @@ class StaticEvidence(msgspec.Struct, frozen=True, kw_only=True):
         Models compared on the validation rows.
     expected_optimism : float or None, AUC
         What the best of so many gains by chance.
+    encoded : tuple of EncodedOutcome, or None
+        Features that were made from the outcomes they are judged by, the surest first. Empty: compared, none found.
     row_by_chance_ratio, entity_by_chance_ratio : float
         Chance that a filter claims a row, or an entity, that training has not seen.
     """
@@ -68,6 +104,7 @@ class StaticEvidence(msgspec.Struct, frozen=True, kw_only=True):
     oversampled_ratio: float | None = None
     candidates: int | None = None
     expected_optimism: float | None = None
+    encoded: tuple[EncodedOutcome, ...] | None = None
     row_by_chance_ratio: float = 0.0
     entity_by_chance_ratio: float = 0.0
 

@@ -49,6 +49,17 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BaselineError(f"{source}: cannot read the manifest: {error}") from error
+    return parse_manifest(text, source)
+
+
+def parse_manifest(text: str, source: str) -> dict[str, Any]:
+    """The same of YAML, or JSON, that is no file; ``source`` is its name in messages.
+
+    Raises
+    ------
+    BaselineError
+        As `read_manifest` does.
+    """
     lines: dict[Keys, Location] = {}
     try:
         plain = _plain(compose(text, source), (), source, lines)

@@ -11,7 +11,7 @@ from sentinel import __version__
 from sentinel.baseline.artifact import Baseline, Check, Provenance
 from sentinel.baseline.estimates import offline_estimates
 from sentinel.baseline.evidence import StaticEvidence
-from sentinel.baseline.times import rfc3339
+from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.panes import PaneSeries

@@ -1,4 +1,4 @@
-"""Validation and training files as streams of Arrow tables: Parquet row group by row group, CSV chunk by chunk."""
+"""Validation and training rows as streams of Arrow tables: Parquet by row group, CSV by chunk, tables in memory."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ class TableFile:
     Parameters
     ----------
     path : Path
+        Of rows in memory what messages call them.
     schema : Schema
         Arrow types of the columns.
     n_rows : int
@@ -77,11 +78,38 @@ def open_table(path: Path, *, batch_rows: int = BATCH_ROWS, text: Sequence[str] 
         opened = _open_csv(path, batch_rows, frozenset(text)) if is_csv else _open_parquet(path, batch_rows)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise BaselineError(f"{path}: cannot be read: {_first_line(error)}") from error
+    return _checked(opened)
+
+
+def held_table(table: pa.Table, name: str, *, batch_rows: int = BATCH_ROWS) -> TableFile:
+    """Rows that are in memory, read like a file and not copied.
+
+    Parameters
+    ----------
+    table : Table
+    name : str
+        What messages call them.
+    batch_rows : int, > 0
+
+    Raises
+    ------
+    BaselineError
+        If there are no rows, or a column is there twice.
+    """
+
+    def read(columns: Sequence[str]) -> Iterator[pa.Table]:
+        for batch in table.select(list(columns)).to_batches(max_chunksize=batch_rows):
+            yield pa.Table.from_batches([batch])
+
+    return _checked(TableFile(Path(name), table.schema.remove_metadata(), table.num_rows, read))
+
+
+def _checked(opened: TableFile) -> TableFile:
     twice = [name for name, count in Counter(opened.schema.names).items() if count > 1]
     if twice:
-        raise BaselineError(f"{path}: more than one column is called {twice[0]!r}")
+        raise BaselineError(f"{opened.path}: more than one column is called {twice[0]!r}")
     if opened.n_rows == 0:
-        raise BaselineError(f"{path}: the file has no rows")
+        raise BaselineError(f"{opened.path}: the file has no rows")
     return opened
 
 

@@ -9,23 +9,22 @@ import msgspec
 
 from sentinel.baseline.artifact import Baseline, BaselineMeta, OfflineEstimate
 from sentinel.baseline.checks import feature_aucs
-from sentinel.baseline.times import rfc3339
+from sentinel.baseline.gap_scale import detectable_gap
 from sentinel.config.durations import Duration
-from sentinel.stats.bayes import minimum_detectable_gap
+from sentinel.config.model import Alerts
+from sentinel.config.times import rfc3339
 from sentinel.stats.estimate import Estimate
 from sentinel.summaries.layout import BIN_MISSING
 from sentinel.summaries.metrics import METRICS
 
-TAU = 0.05
-"""The gap that the default test looks for hardest, in units of the metric."""
 _MAX_ROWS = 40
 
 
-def as_builtins(baseline: Baseline) -> dict[str, Any]:
-    """Everything but the counts, as plain values."""
+def as_builtins(baseline: Baseline, alerts: Alerts) -> dict[str, Any]:
+    """Everything but the counts, as plain values; the smallest gaps are those that a test by ``alerts`` can prove."""
     meta = msgspec.to_builtins(baseline.meta)
     for row, estimate in zip(meta["estimates"], baseline.meta.estimates, strict=True):
-        row["minimum_detectable_gap"] = detectable_gap(estimate)
+        row["minimum_detectable_gap"] = _smallest_gap(estimate, alerts)
     features = [
         {"name": name, "kind": kind, "auc": auc, "missing_ratio": missing}
         for name, kind, auc, missing in _features(baseline)
@@ -39,14 +38,18 @@ def as_builtins(baseline: Baseline) -> dict[str, Any]:
     }
 
 
-def summary_lines(baseline: Baseline) -> Iterator[str]:
+def summary_lines(baseline: Baseline, alerts: Alerts) -> Iterator[str]:
     """The headline estimates and the checks."""
-    yield from _table(("metric", "value", "95 % interval", "smallest gap", "outcomes"), _headline(baseline))
+    yield from _table(("metric", "value", "95 % interval", "smallest gap", "outcomes"), _headline(baseline, alerts))
+    yield (
+        f"(smallest gap: that could ever be proven, with alerts of alpha {alerts.alpha:g}, tau {alerts.tau:g}, "
+        f"tolerance {alerts.tolerance:g})"
+    )
     yield ""
     yield from _checks(baseline)
 
 
-def lines(baseline: Baseline) -> Iterator[str]:
+def lines(baseline: Baseline, alerts: Alerts) -> Iterator[str]:
     """The whole baseline, readable."""
     meta = baseline.meta
     yield f"baseline    {meta.model} {meta.version} ({meta.task}), {baseline.digest[:12]}"
@@ -55,13 +58,12 @@ def lines(baseline: Baseline) -> Iterator[str]:
     awaited = Duration(meta.horizon_seconds).rounded()
     yield f"outcomes    {baseline.summary.n_outcomes:,}; {_delay(baseline)}; awaited {awaited}"
     yield ""
-    yield from summary_lines(baseline)
+    yield from summary_lines(baseline, alerts)
     slices = [e for e in meta.estimates if e.metric == "auc" and e.slice != "all"]
     if slices:
         yield ""
-        yield from _cut(
-            _table(("slice (worst AUC first)", "AUC", "95 % interval", "smallest gap", "outcomes"), _slices(slices))
-        )
+        header = ("slice (worst AUC first)", "AUC", "95 % interval", "smallest gap", "outcomes")
+        yield from _cut(_table(header, _slices(slices, alerts)))
     yield ""
     rows = [
         (name, kind, "-" if auc is None else f"{auc:.3f}", f"{missing:.1%}")
@@ -77,7 +79,7 @@ def _origin(meta: BaselineMeta) -> Iterator[str]:
     rows = f"{meta.n_rows:,} rows{_period(meta.validation_start, meta.validation_end)}"
     promoted = meta.provenance
     if promoted is not None:
-        span = f"{rfc3339(promoted.since_us)[:19]}Z to {rfc3339(promoted.until_us)[:19]}Z"
+        span = f"{rfc3339(promoted.since_us, to_second=True)} to {rfc3339(promoted.until_us, to_second=True)}"
         yield f"live        {rows}"
         yield f"promoted    from the panes of {span} ({promoted.n_panes}), counted under {promoted.parent[:12]}"
         yield f"note        {promoted.note}"
@@ -88,11 +90,10 @@ def _origin(meta: BaselineMeta) -> Iterator[str]:
     yield f"split       {_split(meta.manifest)}"
 
 
-def detectable_gap(estimate: OfflineEstimate) -> float | None:
-    """The smallest gap that could ever be proved against this estimate, however much live data comes."""
-    if estimate.variance is None or METRICS[estimate.metric].higher_is_better is None:
+def _smallest_gap(estimate: OfflineEstimate, alerts: Alerts) -> float | None:
+    if estimate.value is None or estimate.variance is None:
         return None
-    return float(minimum_detectable_gap(estimate.variance, TAU))
+    return detectable_gap(METRICS[estimate.metric], estimate.value, estimate.variance, alerts)
 
 
 def _features(baseline: Baseline) -> list[tuple[str, str, float | None, float]]:
@@ -108,19 +109,19 @@ def _features(baseline: Baseline) -> list[tuple[str, str, float | None, float]]:
     return sorted(rows, key=lambda row: (-(row[2] or 0.0), row[0]))
 
 
-def _headline(baseline: Baseline) -> list[tuple[str, ...]]:
-    return [_estimate_row(e.metric, e) for e in baseline.meta.estimates if e.slice == "all"]
+def _headline(baseline: Baseline, alerts: Alerts) -> list[tuple[str, ...]]:
+    return [_estimate_row(e.metric, e, alerts) for e in baseline.meta.estimates if e.slice == "all"]
 
 
-def _slices(estimates: Sequence[OfflineEstimate]) -> list[tuple[str, ...]]:
+def _slices(estimates: Sequence[OfflineEstimate], alerts: Alerts) -> list[tuple[str, ...]]:
     ordered = sorted(estimates, key=lambda e: (e.value is None, e.value or 0.0, e.slice))
-    return [_estimate_row(e.slice, e) for e in ordered]
+    return [_estimate_row(e.slice, e, alerts) for e in ordered]
 
 
-def _estimate_row(name: str, estimate: OfflineEstimate) -> tuple[str, ...]:
+def _estimate_row(name: str, estimate: OfflineEstimate, alerts: Alerts) -> tuple[str, ...]:
     if estimate.value is None or estimate.lower is None or estimate.upper is None:
         return (name, "-", estimate.reason or "", "", f"{estimate.n:,}")
-    gap = detectable_gap(estimate)
+    gap = _smallest_gap(estimate, alerts)
     interval = f"{estimate.lower:.4f} to {estimate.upper:.4f}"
     return (name, f"{estimate.value:.4f}", interval, "" if gap is None else f"{gap:.4f}", f"{estimate.n:,}")
 

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from sentinel.baseline.blocks import Stretch, TimeBlocks
+from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.evidence import StaticEvidence
 from sentinel.baseline.moments import Moments
-from sentinel.baseline.times import rfc3339
 from sentinel.baseline.training import Training, add_stated, timed
-from sentinel.config.times import parse_time_us
+from sentinel.config.times import parse_time_us, rfc3339
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.codecs.arrow import Labelled
 from sentinel.stats.auc import auc_from_histogram
@@ -54,6 +54,7 @@ class StaticTally:
     blocks: TimeBlocks = field(default_factory=TimeBlocks)
     moments: dict[str, Moments] = field(default_factory=dict)
     categories: dict[str, set[str]] = field(default_factory=dict)
+    encodings: Encodings = field(default_factory=lambda: Encodings({}, is_asked=False))
     n_not_later: int = 0
     n_within: int = 0
     n_copied: int = 0
@@ -86,6 +87,7 @@ class StaticTally:
         if self._golive_us is not None:
             self.n_after_golive += int((times > self._golive_us).sum())
         self._add_rates(labelled)
+        self.encodings.add(labelled.predictions.numeric, outcomes, known, times, judged=True)
         fitted, encoded = (tuple(self.manifest.get(key) or {}) for key in ("fit_statistics", "encoder_categories"))
         add_stated(self.moments, self.categories, table, fitted, encoded)
 
@@ -142,6 +144,7 @@ def static_evidence(tally: StaticTally, summary: Summary) -> StaticEvidence:
         encoder_proof=_encoder_proof(tally),
         oversampled_ratio=_oversampled(training, summary),
         **_selection(manifest, summary),
+        encoded=tally.encodings.found(),
     )
 
 

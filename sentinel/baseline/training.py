@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.moments import Moments
 from sentinel.baseline.reading import TableFile
 from sentinel.baseline.sampling import BottomSample, RepeatedKeys
@@ -121,6 +122,7 @@ def read_training(
     manifest: Mapping[str, Any],
     now_us: int,
     tell: Callable[[int, int, str], None],
+    encodings: Encodings | None = None,
 ) -> Training:
     """Read the training rows once, in bounded memory.
 
@@ -136,6 +138,8 @@ def read_training(
         Salts the filters.
     tell : callable
         Told (rows done, rows in all, name of the phase).
+    encodings : Encodings, optional
+        Takes in the rows, too.
 
     Raises
     ------
@@ -158,7 +162,7 @@ def read_training(
             result.timed_rows = BloomFilter.sized_for(file.n_rows, ~salt & _ALL_BITS)
     if columns.group in names:
         result.entities = BloomFilter.sized_for(file.n_rows, int(mix(np.array([salt], np.uint64))[0]))
-    reader = _Reader(result, layout, columns, manifest)
+    reader = _Reader(result, layout, columns, manifest, encodings)
     for table in file.batches(wanted):
         reader.add(table)
         result.n_rows = (result.n_rows or 0) + table.num_rows
@@ -169,7 +173,15 @@ def read_training(
 class _Reader:
     """Adds tables to what is known of the training rows."""
 
-    def __init__(self, result: Training, layout: Layout, columns: Columns, manifest: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        result: Training,
+        layout: Layout,
+        columns: Columns,
+        manifest: Mapping[str, Any],
+        encodings: Encodings | None,
+    ) -> None:
+        self._encodings = encodings
         self._result = result
         self._layout = layout
         self._columns = columns
@@ -195,6 +207,10 @@ class _Reader:
             usable = known & (groups != 0)
             result.rates.add(groups[usable], outcomes[usable])
         self._add_times(table, prints)
+        if self._encodings is not None:
+            column = column_of(table, self._columns.predicted_at)
+            times = None if column is None else as_times(column)
+            self._encodings.add(numeric, outcomes, known, times, judged=False)
         add_stated(result.moments, result.categories, table, self._fitted, self._encoded)
 
     def _add_times(self, table: pa.Table, prints: U64) -> None:

@@ -1,4 +1,4 @@
-"""Instants written as RFC 3339 text."""
+"""Instants to and from RFC 3339 text; whole columns of them are read and written by ``sentinel.events.times``."""
 
 from __future__ import annotations
 
@@ -38,3 +38,37 @@ def parse_time_us(text: str) -> int:
     except ValueError as error:
         raise ValueError(f"there is no such time as {text!r}") from error
     return (instant - _EPOCH) // timedelta(microseconds=1)
+
+
+def rfc3339(at_us: int, *, to_second: bool = False) -> str:
+    """Write a time in UTC, as reports, baselines and tables show it.
+
+    Parameters
+    ----------
+    at_us : int, microseconds since the epoch, UTC
+    to_second : bool, default False
+        Cut off what is finer than a second.
+
+    Returns
+    -------
+    str
+        With six digits after the second, or none where it is whole.
+
+    Examples
+    --------
+    >>> rfc3339(1_500_000), rfc3339(1_500_000, to_second=True), rfc3339(0)
+    ('1970-01-01T00:00:01.500000Z', '1970-01-01T00:00:01Z', '1970-01-01T00:00:00Z')
+    """
+    moment = _EPOCH + timedelta(microseconds=at_us)
+    return rfc3339_of(moment.replace(microsecond=0) if to_second else moment)
+
+
+def rfc3339_of(moment: datetime) -> str:
+    """Write a moment that is in UTC.
+
+    Examples
+    --------
+    >>> rfc3339_of(datetime(2026, 11, 20, 12, tzinfo=UTC))
+    '2026-11-20T12:00:00Z'
+    """
+    return moment.isoformat().replace("+00:00", "Z")

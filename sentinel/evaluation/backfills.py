@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sentinel.evaluation.findings import Backfill
 from sentinel.stats.contingency import independence_p_values, log_odds_ratio
+from sentinel.stats.paired import growth_p_values, paired_contrast
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.backfilled import AGREES, DIFFERS
 
@@ -11,8 +12,8 @@ from sentinel.summaries.backfilled import AGREES, DIFFERS
 def judge_backfills(online: Summary) -> tuple[Backfill | None, ...]:
     """Read every feature's backfills.
 
-    A pipeline that serves wrong values does so whatever the outcome will be; a value that is only known later differs
-    from what was served most where the outcome made it differ.
+    Where they differ, and differ by the outcome, either the recomputed value knows what came later, or an honest value
+    was served wrongly and would have known. What tells them apart is in `growth_p_values`.
 
     Parameters
     ----------
@@ -28,6 +29,9 @@ def judge_backfills(online: Summary) -> tuple[Backfill | None, ...]:
     tables = online["backfill_outcomes"][:, AGREES : DIFFERS + 1]
     odds, p_values = log_odds_ratio(tables), independence_p_values(tables)
     known = tables.sum(axis=(1, 2))
+    bits = online["backfill_bits"]
+    contrast, growth = paired_contrast(bits), growth_p_values(bits)
+    numeric = [feature.kind == "numeric" for feature in online.layout.features]
     comparable = (tables.sum(axis=1) > 0).all(axis=1) & (tables.sum(axis=2) > 0).all(axis=1)
     return tuple(
         None
@@ -38,6 +42,12 @@ def judge_backfills(online: Summary) -> tuple[Backfill | None, ...]:
             n_with_outcome=int(known[j]),
             outcome_log_odds=float(odds[j]) if comparable[j] else None,
             p_value=float(p_values[j]) if comparable[j] else None,
+            served_auc=float(contrast.first_auc[j]) if contrast.is_known[j] else None,
+            recomputed_auc=float(contrast.second_auc[j]) if contrast.is_known[j] else None,
+            gain=float(contrast.second_auc[j] - contrast.first_auc[j]) if contrast.is_known[j] else None,
+            gain_z=float(contrast.z[j]) if contrast.is_known[j] else None,
+            gain_p=float(contrast.p_values[j]) if contrast.is_known[j] else None,
+            growth_p=float(growth[j]) if contrast.is_known[j] and numeric[j] else None,
         )
         for j, given in enumerate(found)
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from sentinel.evaluation.bin_names import is_next, span_name
 from sentinel.events.batch import F64, I64
 from sentinel.events.schema import category
 from sentinel.summaries import fixed_point
@@ -26,6 +27,7 @@ from sentinel.summaries.layout import (
     cross_value,
     kept,
 )
+from sentinel.summaries.metrics import loss_design_effects
 
 LONGEST_RUN: Final = 4
 """Neighbouring bins of a number taken together: with twenty bins up to a fifth of the rows."""
@@ -61,11 +63,15 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """Outcomes, sum and sum of squares of the log loss of each candidate, each of shape (n candidates,)."""
+    """Outcomes, sum and sum of squares of the log loss of each candidate, each of shape (n candidates,).
+
+    ``design_effect`` says how much wider a variance is than that of independent events: entities repeat.
+    """
 
     n: I64
     totals: F64
     squares: F64
+    design_effect: float = 1.0
 
 
 def candidates_of(layout: Layout) -> Candidates:
@@ -83,7 +89,9 @@ def losses_of(summary: Summary) -> Losses:
     found = candidates_of(summary.layout)
     n = np.concatenate([summary["feature_outcomes"].sum(axis=(0, 2)), summary["pair_outcomes"]])
     counts, totals, squares = (_sums(each, found) for each in (n, *summary["weak_losses"]))
-    return Losses(counts, fixed_point.decode(totals), fixed_point.decode(squares, fixed_point.SQUARE_SCALE_BITS))
+    effect = loss_design_effects(summary)["log_loss"]
+    decoded = fixed_point.decode(squares, fixed_point.SQUARE_SCALE_BITS)
+    return Losses(counts, fixed_point.decode(totals), decoded, effect)
 
 
 def label(layout: Layout, place: Place) -> str:
@@ -174,9 +182,7 @@ def _value(layout: Layout, at: int, span: tuple[int, int]) -> str:
         vocabulary = next(words for name, _, words in layout.columns if name == feature.name)
         code = start - N_SPECIAL
         return vocabulary[code] if code < len(vocabulary) else SLICE_OTHER
-    texts = edge_texts(feature.edges)
-    end = "]" if stop == feature.n_bins else ")"
-    return f"[{texts[start - N_SPECIAL]},{texts[stop - N_SPECIAL]}{end}"
+    return span_name(feature.edges, edge_texts(feature.edges), start - N_SPECIAL, stop - N_SPECIAL)
 
 
 def _special(feature: FeatureBins, bin_number: int) -> str:
@@ -187,7 +193,7 @@ def _special(feature: FeatureBins, bin_number: int) -> str:
 
 
 def edge_texts(edges: Sequence[float]) -> tuple[str, ...]:
-    """Edges in as few digits as keep them apart.
+    """Edges in as few digits as keep them apart, save the next number after one: it is never written.
 
     Examples
     --------
@@ -196,8 +202,9 @@ def edge_texts(edges: Sequence[float]) -> tuple[str, ...]:
     >>> edge_texts((0.0, 29.991, 30.01))
     ('0', '29.99', '30.01')
     """
+    shown = [at == 0 or not is_next(edges[at - 1], edge) for at, edge in enumerate(edges)]
     for digits in range(FEWEST_DIGITS, 17):
         texts = tuple(category(float(f"{edge:.{digits}g}")) or str(edge) for edge in edges)
-        if len(set(texts)) == len(texts):
+        if len({text for text, is_shown in zip(texts, shown, strict=True) if is_shown}) == sum(shown):
             return texts
     return tuple(map(repr, edges))

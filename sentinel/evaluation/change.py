@@ -9,12 +9,13 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from sentinel.baseline.gap_scale import scale_of
 from sentinel.config.model import Alerts
+from sentinel.config.times import rfc3339
 from sentinel.evaluation.detectors import Panes, brier_powers, watch
 from sentinel.evaluation.findings import Change
-from sentinel.evaluation.gap import enough_to_judge, log_evidence, scale_of, signed_gap
+from sentinel.evaluation.gap import enough_to_judge, log_evidence, signed_gap
 from sentinel.evaluation.launch import panes_until
-from sentinel.evaluation.times import rfc3339
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.stats.auc import auc_from_histogram, auc_many
 from sentinel.stats.change import (
@@ -26,6 +27,7 @@ from sentinel.stats.change import (
     split_log_evidence,
     split_masses,
 )
+from sentinel.stats.dispersion import time_dispersion
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
 from sentinel.stats.losses import mean_loss
 from sentinel.summaries.algebra import Summary
@@ -108,13 +110,14 @@ def weigh_change(mature: PaneSeries, offline: Summary, alerts: Alerts, online: S
     Notes
     -----
     Gap, split and posterior are those of AUC, with DeLong variances inflated by what the entity buckets of all panes
-    ask for. The betting statistic is that of the Brier loss after the launch window; the accepted loss is an
-    upper bound of what offline and the launch window showed together, or of the launch window alone, if that is
-    worse: a gap from launch is no change. Its alarm is about now, and ends when the loss has recovered for long enough.
+    or the differences between stretches of time ask for, whichever is more: days differ where nothing has changed.
+    The betting statistic is that of the Brier loss after the launch window; the accepted loss is an upper bound of
+    what offline and the launch window showed together, or of the launch window alone, if that is worse: a gap from
+    launch is no change. Its alarm is about now, and ends when the loss has recovered for long enough.
     """
     panes = tuple((start, pane) for start, pane in mature.panes if pane["outcomes"].any())
     counts = np.array([pane["outcomes"] for _, pane in panes], np.int64).reshape(-1, mature.layout.n_score_bins, 2)
-    effect = design_effect(_buckets(mature, online))
+    effect = max(design_effect(_buckets(mature, online)), time_dispersion(counts))
     change = _judge_splits([start for start, _ in panes], mature.width_us, counts, effect, offline, alerts)
     loss = _judge_loss(panes, counts.sum(axis=1), offline, alerts)
     alarm = loss is not None and loss >= math.log(HORIZON_PANES / alerts.alpha)

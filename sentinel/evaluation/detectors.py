@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sentinel.evaluation.times import rfc3339
+from sentinel.config.times import rfc3339
 from sentinel.events.batch import F64, I64
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import Summary

@@ -8,10 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from sentinel.baseline.gap_scale import scale_of
 from sentinel.config.model import Alerts
 from sentinel.evaluation.candidates import Losses, Place, candidates_of, label, losses_of
 from sentinel.evaluation.findings import Finding, Value
-from sentinel.evaluation.gap import BOUNDS_ALPHA, scale_of
+from sentinel.evaluation.gap import BOUNDS_ALPHA
 from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.evaluation.slices import MINIMUM_SLICE_OUTCOMES
 from sentinel.events.batch import I64
@@ -80,7 +81,7 @@ def discover(offline: Summary, online: Summary, alerts: Alerts) -> tuple[Finding
 
 
 def _only(losses: Losses, chosen: I64) -> Losses:
-    return Losses(losses.n[chosen], losses.totals[chosen], losses.squares[chosen])
+    return Losses(losses.n[chosen], losses.totals[chosen], losses.squares[chosen], losses.design_effect)
 
 
 def _evidence(before: Losses, after: Losses, offline: Summary, online: Summary, alerts: Alerts) -> Floats:
@@ -96,11 +97,11 @@ def _evidence(before: Losses, after: Losses, offline: Summary, online: Summary, 
 
 
 def _means(losses: Losses) -> tuple[Floats, Floats]:
-    """`mean_loss` of many: means and their variances."""
+    """`mean_loss` of many: means and their variances, entities kept together."""
     size = np.maximum(losses.n, 2).astype(np.float64)
     means = losses.totals / size
     spread = np.maximum(losses.squares - means * losses.totals, 0.0)
-    return means, np.maximum(spread / (size - 1.0) / size, COIN_TOSS_VARIANCE / size**2)
+    return means, losses.design_effect * np.maximum(spread / (size - 1.0) / size, COIN_TOSS_VARIANCE / size**2)
 
 
 def _rest(losses: Losses, summary: Summary) -> Losses:
@@ -110,6 +111,7 @@ def _rest(losses: Losses, summary: Summary) -> Losses:
         summary.n_outcomes - losses.n,
         fixed_point.decode(np.asarray(total)) - losses.totals,
         fixed_point.decode(np.asarray(squares), fixed_point.SQUARE_SCALE_BITS) - losses.squares,
+        losses.design_effect,
     )
 
 

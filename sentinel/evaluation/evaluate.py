@@ -21,14 +21,25 @@ from sentinel.evaluation.features import NOTHING, compare_features
 from sentinel.evaluation.findings import Evaluation, Finding, Parts
 from sentinel.evaluation.gap import compare
 from sentinel.evaluation.launch import combined, judge_launch
-from sentinel.evaluation.maturity import Absence, Cohorts, find_ages, judge_maturity, with_feature_outcomes
+from sentinel.evaluation.maturity import (
+    Absence,
+    Cohorts,
+    covered_seconds,
+    find_ages,
+    judge_maturity,
+    with_feature_outcomes,
+)
 from sentinel.evaluation.overlap import judge_overlaps
+from sentinel.evaluation.own_launch import judge_own_launch
 from sentinel.evaluation.performance import to_calibration
+from sentinel.evaluation.reliability import compare_delays, compare_reliability
 from sentinel.evaluation.residuals import compare_residuals, decompose_errors
 from sentinel.evaluation.shift import judge_shift
 from sentinel.evaluation.slices import compare_slices
+from sentinel.evaluation.stuck_scores import find_stuck_score
 from sentinel.evaluation.wire import with_wire
 from sentinel.summaries.algebra import Summary
+from sentinel.summaries.copied_outcomes import are_outcomes
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.metrics import VIEW_METRICS, measure, measure_slices
 from sentinel.summaries.panes import PaneSeries
@@ -143,6 +154,12 @@ def evaluate(
         overlaps=judge_overlaps(baseline, online),
         maturity=judge_maturity(baseline.summary, live, through_us, absence, shown.age_us),
         residuals=compare_residuals(baseline.summary, mature),
+        own_launch=judge_own_launch(ages[-1], headline, alerts),
+        stuck_score=find_stuck_score(baseline.layout, baseline.summary, live),
+        offline_scores_are_outcomes=are_outcomes(baseline.summary),
+        covered_seconds=covered_seconds(ages),
+        reliability=compare_reliability(baseline.summary, mature),
+        delays=compare_delays(baseline.summary, online),
     )
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from sentinel.config.times import rfc3339
+from sentinel.evaluation.bin_names import bin_name
 from sentinel.evaluation.findings import Fault
-from sentinel.evaluation.times import rfc3339
+from sentinel.evaluation.steadiness import has_stayed, is_stuck, pieces
 from sentinel.events.batch import I64, Bool
 from sentinel.stats.arrays import Floats
 from sentinel.summaries.algebra import Summary
@@ -34,9 +37,15 @@ SURE: Final = 5.0
 CONSTANT: Final = 0.99
 """Share of one bin from which a feature counts as constant,"""
 VARIED: Final = 0.9
-"""unless one bin already held this share offline."""
+"""unless one bin already held this share offline: then it takes a long stretch without any other."""
+RARER: Final = 0.1
+"""Other values that a block of such a constant may hold, of those expected."""
+ONE_VALUE: Final = 0.9
+"""Of the predictions in blocks of one value, those with the commonest: if it is fewer, the value moves on."""
 MOST: Final = 3
-"""Stretches told of one kind of one feature: the latest."""
+"""Stretches told of one kind of one feature: the one from launch, the one that lasts, and the longest others."""
+
+Kind = Literal["missing", "invalid", "unseen", "out_of_range", "constant"]
 
 
 class _Blocks(NamedTuple):
@@ -71,11 +80,49 @@ def find_faults(layout: Layout, offline: Summary, live: PaneSeries) -> dict[str,
         return {}
     found = {}
     bounds = layout.feature_offsets.tolist()
+    vocabularies = {name: vocabulary for name, _, vocabulary in layout.columns}
     for feature, start, stop in zip(layout.features, bounds[:-1], bounds[1:], strict=True):
-        faults = _of_feature(feature, offline["features"][start:stop], blocks.counts[:, start:stop], blocks)
+        words = vocabularies.get(feature.name, ())
+        faults = _of_feature(feature, words, offline["features"][start:stop], blocks.counts[:, start:stop], blocks)
         if faults:
             found[feature.name] = tuple(sorted(faults, key=lambda fault: (fault.since, fault.kind)))
     return found
+
+
+def share_rose(after: Floats | float, before: float) -> Any:
+    """Whether a share rose so far that the feature is served differently, by size alone.
+
+    The one bound of a finding's faults and of the diagnosis's suspects.
+
+    Parameters
+    ----------
+    after : float or float array, in [0, 1]
+        Live shares.
+    before : float, in [0, 1]
+        Offline share.
+
+    Returns
+    -------
+    bool, or bool array of the shape of ``after``
+
+    Examples
+    --------
+    >>> share_rose(0.3, 0.05), share_rose(0.75, 0.5)
+    (True, False)
+    """
+    quadrupled = after * (1.0 - before) >= ODDS_RATIO * before * (1.0 - after)
+    return (after - before > RISE) & quadrupled
+
+
+def became_constant(after: Floats | float, before: float) -> Any:
+    """Whether one bin holds nearly all values live and did not offline; parameters are those of :func:`share_rose`.
+
+    Examples
+    --------
+    >>> became_constant(0.995, 0.4), became_constant(0.995, 0.95)
+    (True, False)
+    """
+    return (after >= CONSTANT) & (before < VARIED)
 
 
 def _blocks(live: PaneSeries) -> _Blocks:
@@ -104,61 +151,97 @@ def _firsts(n: I64) -> I64:
     return np.array(first, np.int64)
 
 
-def _of_feature(feature: FeatureBins, offline: I64, online: I64, blocks: _Blocks) -> list[Fault]:
+def _of_feature(feature: FeatureBins, words: Sequence[str], offline: I64, online: I64, blocks: _Blocks) -> list[Fault]:
     size = max(int(offline.sum()), 1)
     outside = [BIN_BELOW, BIN_ABOVE] if feature.kind == "numeric" else [BIN_UNSEEN]
-    kinds = {
-        "missing": [BIN_MISSING],
-        "invalid": [BIN_INVALID],
-        "out_of_range" if feature.kind == "numeric" else "unseen": outside,
-    }
+    strange: Kind = "out_of_range" if feature.kind == "numeric" else "unseen"
+    kinds: dict[Kind, list[int]] = {"missing": [BIN_MISSING], "invalid": [BIN_INVALID], strange: outside}
     faults = []
     for kind, bins in kinds.items():
         hits = online[:, bins].sum(axis=1)
         if hits.any():
             before = float(offline[bins].sum()) / size
-            faults += _stretches(kind, _rose(hits / blocks.n, before, blocks.n, size), hits, before, blocks)
-    known = offline[N_SPECIAL:]
-    before = float(known.max(initial=0)) / size
-    if known.size and before < VARIED:
-        hits = online[:, N_SPECIAL:].max(axis=1)
-        faults += _stretches("constant", _stuck(online[:, N_SPECIAL:], hits, blocks.n), hits, before, blocks)
-    return faults
+            runs = _runs(_rose(hits / blocks.n, before, blocks.n, size))
+            steady = kind != strange or not runs or _has_stayed(hits, before, blocks.n)
+            faults += [_fault(kind, run, hits, before, blocks, steady=steady) for run in _told(runs, blocks.n)]
+    return faults + _constants(feature, words, offline, online, blocks)
 
 
-def _stuck(online: I64, hits: I64, n: I64) -> Bool:
-    """Blocks in which one value is nearly all, the same in all of them: one that moves on is a slow clock, no fault."""
-    same: Bool = hits >= CONSTANT * n
-    values = online[same].argmax(axis=1)
-    return same if len(np.unique(values)) <= 1 else np.zeros(len(n), np.bool_)
+def _constants(feature: FeatureBins, words: Sequence[str], offline: I64, online: I64, blocks: _Blocks) -> list[Fault]:
+    """Stretches in which one value is nearly all."""
+    known, size = offline[N_SPECIAL:], max(int(offline.sum()), 1)
+    live = online[:, N_SPECIAL:]
+    if not known.size:
+        return []
+    top = live.argmax(axis=1)
+    same = live.max(axis=1) >= CONSTANT * blocks.n
+    at = _one_value(top[same], blocks.n[same])
+    if at is None:
+        return []
+    common = float(known.max()) / size
+    others = live.sum(axis=1) - live[:, at]
+    expected = 1.0 - float(known[at]) / max(int(known.sum()), 1)
+    varied = bool(became_constant(1.0, common))
+    same &= (top == at) & (varied | (others <= RARER * expected * blocks.n))
+    runs = _runs(same)
+    stuck = {run for run in runs if is_stuck(run, runs, others, blocks.n, expected)}
+    value = bin_name(feature, words, N_SPECIAL + at)
+    return [
+        _fault("constant", run, live[:, at], float(known[at]) / size, blocks, steady=run in stuck, value=value)
+        for run in _told([run for run in runs if varied or run in stuck], blocks.n)
+    ]
+
+
+def _one_value(values: I64, n: I64) -> int | None:
+    """The value of nearly all such predictions: one that moves on is a slow clock, no fault."""
+    if not len(values):
+        return None
+    held = np.bincount(values, weights=n)
+    at = int(held.argmax())
+    return at if held[at] >= ONE_VALUE * n.sum() else None
 
 
 def _rose(share: Floats, before: float, n: I64, n_offline: int) -> Bool:
     smoothed = (before * n_offline + 0.5) / (n_offline + 1.0)
     error = np.sqrt(smoothed * (1.0 - smoothed) * (1.0 / n + 1.0 / n_offline))
-    quadrupled = share * (1.0 - before) >= ODDS_RATIO * before * (1.0 - share)
-    rose: Bool = (share - before > RISE) & quadrupled & (share - before >= SURE * error)
+    rose: Bool = share_rose(share, before) & (share - before >= SURE * error)
     return rose
 
 
-def _stretches(kind: str, flagged: Bool, hits: I64, before: float, blocks: _Blocks) -> list[Fault]:
-    """Runs of neighbouring blocks with the fault, the latest ones."""
-    if not flagged.any():
-        return []
+def _has_stayed(hits: I64, before: float, n: I64) -> bool:
+    first = pieces(n)
+    share = np.add.reduceat(hits, first) / np.add.reduceat(n, first)
+    return has_stayed(share_rose(share, before), share - before)
+
+
+def _runs(flagged: Bool) -> list[tuple[int, int]]:
+    """First block and end of each run of neighbouring blocks with the fault."""
     steps = np.diff(np.r_[0, flagged.astype(np.int8), 0])
-    runs = list(zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True))
-    return [_fault(kind, start, stop, hits, before, blocks) for start, stop in runs[-MOST:]]
+    return list(zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True))
 
 
-def _fault(kind: str, start: int, stop: int, hits: I64, before: float, blocks: _Blocks) -> Fault:
+def _told(runs: list[tuple[int, int]], n: I64) -> list[tuple[int, int]]:
+    """The few runs that are told: that from launch, the one that lasts, and the longest others, in time order."""
+    ranked = sorted(runs, key=lambda run: (run[0] > 0, run[1] < len(n), -int(n[run[0] : run[1]].sum())))
+    return sorted(ranked[:MOST])
+
+
+def _fault(
+    kind: Kind, run: tuple[int, int], hits: I64, before: float, blocks: _Blocks, *, steady: bool,
+    value: str | None = None,
+) -> Fault:  # fmt: skip
+    start, stop = run
     n = int(blocks.n[start:stop].sum())
     lasts = stop == len(blocks.n)
     return Fault(
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         ratio=int(hits[start:stop].sum()) / n,
         offline_ratio=before,
         n=n,
         since=rfc3339(int(blocks.start_us[start])),
         until=None if lasts else rfc3339(int(blocks.end_us[stop - 1])),
         from_launch=start == 0,
+        value=value,
+        traffic_ratio=n / int(blocks.n.sum()),
+        steady=steady,
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
+from sentinel.evaluation.bin_names import bin_name
 from sentinel.evaluation.drift import of_feature
 from sentinel.evaluation.findings import Drift, Fault, FeatureFinding
 from sentinel.evaluation.performance import to_value
@@ -24,16 +25,12 @@ from sentinel.summaries.layout import (
     BIN_INVALID,
     BIN_MISSING,
     BIN_UNSEEN,
-    N_SPECIAL,
     FeatureBins,
     Layout,
 )
 from sentinel.summaries.metrics import METRICS
 
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
-_NUMERIC_SPECIAL: Final = ("missing", "not a number", "below the range seen offline", "above the range seen offline")
-_CATEGORY_SPECIAL: Final = ("missing", "no category", "never seen offline", "rare offline")
-"""The special bins in words, in their order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,7 @@ def _compare(feature: FeatureBins, vocabulary: tuple[str, ...], offline: _Counts
         online_missing_ratio=online.share(BIN_MISSING),
         offline_top_share=offline.share(int(offline.served.argmax())),
         online_top_share=online.share(top),
-        online_top_bin=_bin_name(feature, vocabulary, top) if online.n else "nothing served yet",
+        online_top_bin=bin_name(feature, vocabulary, top) if online.n else "nothing served yet",
         online_unseen_ratio=online.share(*_unseen_bins(feature)),
     )
 
@@ -129,13 +126,3 @@ def _association(offline: I64, online: I64) -> tuple[Measured, Measured]:
 
 def _unseen_bins(feature: FeatureBins) -> tuple[int, ...]:
     return (BIN_INVALID, BIN_BELOW, BIN_ABOVE) if feature.kind == "numeric" else (BIN_INVALID, BIN_UNSEEN)
-
-
-def _bin_name(feature: FeatureBins, vocabulary: tuple[str, ...], index: int) -> str:
-    if index < N_SPECIAL:
-        return (_NUMERIC_SPECIAL if feature.kind == "numeric" else _CATEGORY_SPECIAL)[index]
-    at = index - N_SPECIAL
-    if feature.kind == "categorical":
-        return vocabulary[at]
-    closing = "]" if at == len(feature.edges) - 2 else ")"
-    return f"[{feature.edges[at]:g}, {feature.edges[at + 1]:g}{closing}"

@@ -25,10 +25,10 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a gap each step explains; null where it was not computed."""
 
-    slice_mix: float | None = None
-    score_mix: float | None = None
-    outcome: float | None = None
-    label_selection: float | None = None
+    slice_mix: Annotated[float | None, Meta(description="another mix of slices")] = None
+    score_mix: Annotated[float | None, Meta(description="other scores within slices")] = None
+    outcome: Annotated[float | None, Meta(description="other outcomes at the same scores")] = None
+    label_selection: Annotated[float | None, Meta(description="outcomes known more often at some scores")] = None
     intervals: Annotated[
         dict[str, tuple[float, float]], Meta(description="part -> its 95 % interval, where it was computed")
     ] = {}
@@ -86,6 +86,13 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     since: Annotated[str, Meta(description="start of its first pane, RFC 3339")]
     until: Annotated[str | None, Meta(description="end of its last pane; null while it lasts")]
     from_launch: Annotated[bool, Meta(description="it has been there since the first prediction")]
+    value: Annotated[str | None, Meta(description="of a constant: the value, in words")] = None
+    traffic_ratio: Annotated[
+        float, Meta(description="share of all predictions that lie in that stretch", ge=0, le=1)
+    ] = 0.0
+    steady: Annotated[
+        bool, Meta(description="it came at once and stayed; false: it comes and goes, as seasons and weather do")
+    ] = True
 
 
 class Ages(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,18 +118,29 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
         float | None, Meta(description="log odds ratio of mismatch and outcome; far from 0: the recomputed value knows")
     ]
     p_value: Annotated[float | None, Meta(description="of a mismatch that does not depend on the outcome")]
+    served_auc: Annotated[
+        float | None, Meta(description="of whether the served value is high, in the direction of the recomputed one")
+    ] = None
+    recomputed_auc: Annotated[float | None, Meta(description="of whether the recomputed value is high")] = None
+    gain: Annotated[float | None, Meta(description="recomputed less served AUC; a leak has it, and skew too")] = None
+    gain_z: Annotated[float | None, Meta(description="the same in standard errors")] = None
+    gain_p: Annotated[float | None, Meta(description="of no gain and no loss")] = None
+    growth_p: Annotated[
+        float | None,
+        Meta(description="of what was added after serving that knows nothing of the outcome; small: a leak, not skew"),
+    ] = None
 
 
 class FeatureFinding(msgspec.Struct, frozen=True, kw_only=True):
     """One feature: what it knew of the outcome offline and online, and whether what is served has changed."""
 
-    name: str
-    kind: Literal["numeric", "categorical"]
+    name: Annotated[str, Meta(description="of the feature")]
+    kind: Annotated[Literal["numeric", "categorical"], Meta(description="how its values are binned")]
     offline_auc: Value
     online_auc: Value
     collapse: Annotated[float | None, Meta(description="loss of association in standard errors; above 0: lost online")]
-    offline_missing_ratio: float
-    online_missing_ratio: float
+    offline_missing_ratio: Annotated[float, Meta(description="share of missing values offline")]
+    online_missing_ratio: Annotated[float, Meta(description="share of missing values live")]
     offline_top_share: Annotated[float, Meta(description="share of the commonest bin offline")]
     online_top_share: Annotated[float, Meta(description="share of the commonest bin online; near 1: a constant")]
     online_top_bin: Annotated[str, Meta(description="that bin, in words")]
@@ -154,15 +172,41 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True):
     intercept: Value
 
 
+class Rate(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the outcome came at scores of one span."""
+
+    score: Annotated[float, Meta(description="mean score, 0 to 1")]
+    rate: Annotated[float, Meta(description="share of positive outcomes", ge=0, le=1)]
+    lower: Annotated[float, Meta(description="lower bound of its 95 % interval")]
+    upper: Annotated[float, Meta(description="upper bound of its 95 % interval")]
+    n: Annotated[int, Meta(description="outcomes", ge=0)]
+
+
+class ReliabilityBin(msgspec.Struct, frozen=True, kw_only=True):
+    """One span of scores, on both sides; null where too few outcomes are known."""
+
+    offline: Rate | None
+    online: Rate | None
+
+
+class Delays(msgspec.Struct, frozen=True, kw_only=True):
+    """How long outcomes take, as shares of doubling spans of time."""
+
+    edges_seconds: Annotated[tuple[float, ...], Meta(description="bounds of the spans; the outer ones are open")]
+    offline: Annotated[tuple[float, ...] | None, Meta(description="shares offline; null without times of outcomes")]
+    online: Annotated[tuple[float, ...], Meta(description="shares live")]
+    n: Annotated[int, Meta(description="live outcomes", ge=0)]
+
+
 class LaunchWindow(msgspec.Struct, frozen=True, kw_only=True):
     """The first outcomes after launch: a leak's gap is there from the start, a drift's is not."""
 
     complete: Annotated[bool, Meta(description="enough outcomes of both classes have arrived to judge the launch")]
-    n_outcomes: int
+    n_outcomes: Annotated[int, Meta(description="outcomes in the window")]
     through: Annotated[str | None, Meta(description="end of the last pane inside the window, RFC 3339")]
-    gap: float | None
-    log_evidence: float | None
-    alarm: bool
+    gap: Annotated[float | None, Meta(description="of the headline metric in the window; above 0: live is worse")]
+    log_evidence: Annotated[float | None, Meta(description="log Bayes factor of that gap")]
+    alarm: Annotated[bool, Meta(description="that evidence has passed warn_alpha")]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +236,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
     """Two nested recalibration tests: what kind of shift the counts show."""
 
-    kind: Literal["same", "covariate", "label", "concept", "unknown"]
+    kind: Annotated[
+        Literal["same", "covariate", "label", "concept", "unknown"],
+        Meta(description="what moved, judged by the tests below"),
+    ]
     p_level: Annotated[float | None, Meta(description="other outcomes at equal scores, by one constant (1 df)")] = None
     p_slope: Annotated[float | None, Meta(description="scores that mean something else (1 df)")] = None
     p_scores: Annotated[float | None, Meta(description="other scores, by up to 32 pooled bins")] = None
@@ -221,7 +268,7 @@ class Counterfactual(msgspec.Struct, frozen=True, kw_only=True):
 class Overlap(msgspec.Struct, frozen=True, kw_only=True):
     """Rows, or entities, that the training data hold too."""
 
-    of: Literal["rows", "entities"]
+    of: Annotated[Literal["rows", "entities"], Meta(description="what is looked for in the training data")]
     offline_ratio: Annotated[float | None, Meta(description="share of validation rows; null where unknown")]
     online_ratio: Annotated[float | None, Meta(description="share of live predictions; null where unknown")]
     seen: Annotated[Value, Meta(description="live AUC of what training has seen")]
@@ -260,6 +307,22 @@ class Residuals(msgspec.Struct, frozen=True, kw_only=True):
     excess_psi: Annotated[float | None, Meta(description="population stability index less its null mean, nats")]
 
 
+class StuckScore(msgspec.Struct, frozen=True, kw_only=True):
+    """A stretch of panes in which one span of scores held far more predictions than offline."""
+
+    lower: Annotated[float | None, Meta(description="start of the span; null: from the lowest score on")]
+    upper: Annotated[float | None, Meta(description="its end; null: to the highest score")]
+    ratio: Annotated[float, Meta(description="share of predictions in that stretch with such a score", ge=0, le=1)]
+    offline_ratio: Annotated[float, Meta(description="the same share offline", ge=0, le=1)]
+    offline_top_ratio: Annotated[float, Meta(description="largest share of any such span offline", ge=0, le=1)]
+    n: Annotated[int, Meta(description="predictions in that stretch", ge=0)]
+    since: Annotated[str, Meta(description="start of its first pane, RFC 3339")]
+    until: Annotated[str | None, Meta(description="end of its last pane; null while it lasts")]
+    from_launch: Annotated[bool, Meta(description="it has been there since the first prediction")]
+    whole: Annotated[bool, Meta(description="nearly all predictions have that score, not a part of them")]
+    contradicted: Annotated[bool, Meta(description="their outcomes are surely not those of such a score offline")]
+
+
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the comparison of one baseline with one live Summary says, before anyone names a cause."""
 
@@ -279,6 +342,21 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     overlaps: tuple[Overlap, ...] = ()
     maturity: Maturity | None = None
     residuals: Residuals | None = None
+    own_launch: Annotated[
+        LaunchWindow | None, Meta(description="the same window by the task's own metric, where that has an alarm")
+    ] = None
+    stuck_score: StuckScore | None = None
+    offline_scores_are_outcomes: bool = False
+    covered_seconds: Annotated[
+        float, Meta(description="prediction time from the first pane to the last one whose outcomes are compared", ge=0)
+    ] = 0.0
+    reliability: Annotated[tuple[ReliabilityBin, ...], Meta(description="outcome rate by score on both sides")] = ()
+    delays: Delays | None = None
+
+    @property
+    def since_launch(self) -> bool:
+        """Whether a gap was there from launch on and lasted: by the AUC, or by the task's own metric."""
+        return (self.launch.alarm and self.confirmed) or (self.own_launch is not None and self.own_launch.alarm)
 
     def headline(self, metric: str) -> Finding | None:
         """The finding of one metric over all traffic, or None where the task has no such metric."""

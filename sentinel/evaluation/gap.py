@@ -3,76 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
+from sentinel.baseline.gap_scale import AREAS, UNJUDGED, detectable_gap, scale_of
 from sentinel.config.model import Alerts
 from sentinel.evaluation.findings import Finding, Parts
 from sentinel.evaluation.performance import to_value
 from sentinel.stats.arrays import Floats, Values
-from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
+from sentinel.stats.bayes import anytime_interval, log_bayes_factor
 from sentinel.stats.estimate import Measured, NotEnough
 from sentinel.summaries.metric import Metric
 from sentinel.summaries.metrics import METRICS
 
 BOUNDS_ALPHA: Final = 0.05
 """The bounds of a gap hold at every look with 95 %."""
-
-LOSSES: Final = frozenset({"log_loss", "normalized_entropy", "brier"})
-LOSS_TAU_PER_AUC_TAU: Final = 4.0
-"""A loss is judged relative to its offline value: .2 of it where AUC is judged on .05."""
-AREAS: Final = frozenset({"auc", "macro_auc", "class_auc"})
-"""What the configured scale is of."""
-ERRORS: Final = frozenset({"mae", "rmse"})
-"""In the unit of the outcome, so there is no smallest one."""
-EXPLAINED: Final = frozenset({"r2", "explained_variance"})
-EXPLAINED_TAU_PER_AUC_TAU: Final = 2.0
-"""Shares of variance are judged on .1 where AUC is judged on .05: between normal variables, predictions that tell high
-outcomes with an AUC of .95 explain .85 of the variance, of .90 they explain .70."""
-RATE_TAU_PER_AUC_TAU: Final = 0.4
-"""Shares of events are judged on .02 where AUC is judged on .05."""
-SMALLEST_LOSS: Final = 1e-3
-"""A loss below this is taken as this: a share of nothing would make every live loss a gap."""
-
-UNJUDGED: Final = frozenset({"calibration_error"})
-"""It grows by itself as events get fewer, so its gap is shown but is no evidence."""
-
-
-class Scale(NamedTuple):
-    """Which gaps of a metric matter: ``tau`` is looked for hardest, up to ``tolerance`` is no finding."""
-
-    tau: Values
-    tolerance: Values
-
-
-def scale_of(metric: Metric, offline: Values, alerts: Alerts) -> Scale:
-    """Translate the configured scale, which is that of AUC, to another metric.
-
-    Parameters
-    ----------
-    metric : Metric
-    offline : float or array
-        The offline estimate, in the unit of the metric.
-    alerts : Alerts
-
-    Returns
-    -------
-    Scale
-        In the unit of the metric, in the shape of ``offline``.
-    """
-    share = alerts.tolerance / alerts.tau
-    if metric.name in LOSSES:
-        tau: Values = LOSS_TAU_PER_AUC_TAU * alerts.tau * np.maximum(offline, SMALLEST_LOSS)
-    elif metric.name in ERRORS:
-        tau = LOSS_TAU_PER_AUC_TAU * alerts.tau * np.asarray(offline)
-    elif metric.name in EXPLAINED:
-        tau = EXPLAINED_TAU_PER_AUC_TAU * alerts.tau
-    elif metric.name in AREAS:
-        tau = alerts.tau
-    else:
-        tau = RATE_TAU_PER_AUC_TAU * alerts.tau
-    return Scale(tau, share * tau)
 
 
 def signed_gap(metric: Metric, offline: Values, online: Values) -> Floats:
@@ -136,9 +82,8 @@ def compare(name: str, offline: Measured, online: Measured, alerts: Alerts, part
     metric = METRICS[name]
     gap = lower = upper = detectable = None
     if metric.higher_is_better is not None and not isinstance(offline, NotEnough):
-        tau, tolerance = scale_of(metric, offline.value, alerts)
-        if name not in UNJUDGED:
-            detectable = float(minimum_detectable_gap(offline.variance, tau, alerts.alpha, tolerance))
+        tau = scale_of(metric, offline.value, alerts).tau
+        detectable = detectable_gap(metric, offline.value, offline.variance, alerts)
         if not isinstance(online, NotEnough):
             gap = float(signed_gap(metric, offline.value, online.value))
             bounds = anytime_interval(gap, offline.variance + online.variance, tau, BOUNDS_ALPHA)

@@ -11,7 +11,7 @@ the histogram of scores, so nothing waits for expiry and nothing counts twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -20,7 +20,7 @@ import numpy as np
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.evaluation.findings import Maturity
 from sentinel.events.batch import I64
-from sentinel.stats.auc import auc_from_histogram
+from sentinel.stats.auc import AucTable, auc_from_histogram, auc_many
 from sentinel.stats.chisquare import ChiSquare, g_squared
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
 from sentinel.summaries.algebra import Summary
@@ -91,6 +91,16 @@ class Cohorts:
         for _, pane in panes:
             buckets += pane["buckets"]
         return auc_of_buckets(buckets)
+
+    def areas(self, first: int, last: int) -> AucTable:
+        """AUC of the first panes at this age, at every number of them from one to another, events held independent.
+
+        Returns
+        -------
+        AucTable, shape (last - first + 1,)
+        """
+        so_far = np.cumsum([self._at_age(pane) for _, pane in self.live.panes[:last]], axis=0)[first - 1 :]
+        return auc_many(so_far[..., 1], so_far[..., 0])
 
     def total(self) -> Summary:
         """Counts of the mature panes, ``outcomes`` as they stood at this age."""
@@ -166,6 +176,18 @@ def find_ages(
     return (*twins, full)
 
 
+def covered_seconds(ages: Sequence[Cohorts]) -> float:
+    """Prediction time from the first to the last pane whose outcomes are compared at any of the ages.
+
+    Returns
+    -------
+    float, seconds
+        0 where no pane is old enough.
+    """
+    spans = [age.live.panes[-1][0] + age.live.width_us - age.live.panes[0][0] for age in ages if age.live.panes]
+    return max(spans, default=0) / MICROSECONDS_PER_SECOND
+
+
 def mature_panes(live: PaneSeries, age_us: int, through_us: int | None) -> PaneSeries:
     """Those panes all of whose predictions have reached an age."""
     if through_us is None:
@@ -203,9 +225,7 @@ def judge_maturity(
     """
     maturity_us = offline.layout.maturity_us
     if maturity_us == 0:
-        return Maturity(
-            seconds=None, coverage_ratio=None, lowest_coverage_ratio=None, delay_p_value=None, delay_ratio=None
-        )
+        return _UNKNOWN
     mature = mature_panes(live, maturity_us, through_us).panes
     shape = (offline.layout.n_score_bins,)
     scores = _added((pane["scores"] for _, pane in mature), shape)
@@ -223,6 +243,35 @@ def judge_maturity(
         delay_p_value=None if shift is None else shift.p_value,
         delay_ratio=None if shift is None else shift.ratio,
     )
+
+
+def coverage_of(maturity: Maturity | None, counts: Mapping[str, int]) -> float | None:
+    """Share of the predictions old enough for an outcome that have one: what the report says, and the metric.
+
+    Parameters
+    ----------
+    maturity : Maturity or None
+        Its share of mature predictions, where delays are known.
+    counts : mapping of str to int
+        Else the share of those past the horizon and its grace: ``matured`` less ``unlabelled``, of which those that are
+        ``assumed_negative`` have an outcome all the same.
+
+    Returns
+    -------
+    float in [0, 1] or None
+        None while no prediction is that old.
+
+    Examples
+    --------
+    >>> coverage_of(None, {"matured": 8, "unlabelled": 2})
+    0.75
+    """
+    if maturity is not None and maturity.seconds is not None:
+        return maturity.coverage_ratio
+    matured = counts.get("matured", 0)
+    if not matured:
+        return None
+    return 1.0 - (counts.get("unlabelled", 0) - counts.get("assumed_negative", 0)) / matured
 
 
 def with_feature_outcomes(total: Summary, live: PaneSeries, through_us: int | None, absence: Absence) -> Summary:

@@ -7,9 +7,11 @@ from typing import Final
 import numpy as np
 
 from sentinel.evaluation.findings import Parts, Residuals
+from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.stats.arrays import Floats
-from sentinel.stats.decomposition import LEAST_OVERLAP, overlap_mass, split_mean_change
+from sentinel.stats.decomposition import LEAST_OVERLAP, overlap_mass
 from sentinel.stats.drift import stability_index
+from sentinel.stats.error_parts import ERROR_PARTS, ErrorSide, ErrorSplit, split_errors
 from sentinel.stats.estimate import NotEnough
 from sentinel.stats.regression import POWERS
 from sentinel.summaries import fixed_point
@@ -19,7 +21,11 @@ from sentinel.summaries.kinds.errors import FAR, scale_of
 LEVELS: Final = {"p05": 0.05, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p95": 0.95}
 LEAST_EDGES: Final = 2 * len(FAR) + 3
 """Edges of residual bins before a spread means anything; fewer where most residuals are the same."""
-_SIZE, _ABSOLUTE = POWERS.index("n"), POWERS.index("abs_e")
+SPLIT: Final = {"mae": 1.0, "rmse": 1.0, "r2": -1.0, "explained_variance": -1.0}
+"""Metrics whose gap is split, and the sign of a change for the worse."""
+IN_UNITS: Final = frozenset({"mae", "rmse"})
+"""Of them, those that are counted in units of the scale."""
+_SIZE = POWERS.index("n")
 
 
 def compare_residuals(offline: Summary, online: Summary) -> Residuals | None:
@@ -66,7 +72,7 @@ def _quantiles(counts: Array, edges: Floats) -> dict[str, float]:
 
 
 def decompose_errors(offline: Summary, online: Summary) -> dict[str, Parts]:
-    """Split the gap of the mean absolute error by bins of the prediction.
+    """Split the gaps of a regression's own metrics by bins of the prediction.
 
     Parameters
     ----------
@@ -76,26 +82,41 @@ def decompose_errors(offline: Summary, online: Summary) -> dict[str, Parts]:
     Returns
     -------
     dict of metric name to Parts
-        ``mae`` alone, in the unit of the outcome; empty for other tasks, and where a side has no outcome. ``score_mix``
-        is what other predictions cost, ``outcome`` what other errors at the same predictions do.
+        ``mae`` and ``rmse`` in the unit of the outcome, ``r2`` and ``explained_variance``; above 0 where the step makes
+        live worse. Empty for other tasks, and where a side has no outcome. ``score_mix`` is what other predictions
+        cost, ``outcome`` what other outcomes and errors at the same predictions do, ``label_selection`` what other
+        coverage does. Intervals hold at one look, for independent events.
     """
     if offline.layout.task != "regression":
         return {}
-    layout, scale = offline.layout, scale_of(offline.layout)
-    (n_before, before), (n_after, after) = (_errors(side) for side in (offline, online))
-    if not n_before.sum() or not n_after.sum():
+    before, after = _errors(offline), _errors(online)
+    if not before.cells[:, _SIZE].sum() or not after.cells[:, _SIZE].sum():
         return {}
-    predictions = np.bincount(layout.coarse_bin, online["scores"], minlength=layout.n_slice_score_bins)
-    shared = overlap_mass(n_before, predictions)
+    layout, unit = offline.layout, scale_of(offline.layout).unit
+    predictions = np.bincount(layout.coarse_bin, online["scores"], layout.n_slice_score_bins).astype(np.int64)
+    shared = overlap_mass(before.cells[:, _SIZE], predictions)
     if shared < LEAST_OVERLAP:
         reason = f"offline and live predictions share {shared:.0%} of their mass: {LEAST_OVERLAP:.0%} needed"
-        return {"mae": Parts(reason=reason)}
-    mix, outcome, selection = split_mean_change((n_before, before), (n_after, after), predictions)
-    unit = scale.unit
-    return {"mae": Parts(score_mix=mix * unit, outcome=outcome * unit, label_selection=selection * unit)}
+        return dict.fromkeys(SPLIT, Parts(reason=reason))
+    splits = split_errors(before, after, predictions)
+    scales = {name: sign * (unit if name in IN_UNITS else 1.0) for name, sign in SPLIT.items()}
+    return {name: _parts(split, scales[name]) for name, split in splits.items()}
 
 
-def _errors(side: Summary) -> tuple[Floats, Floats]:
-    """Events and sums of absolute errors by bin of the prediction."""
-    cells = fixed_point.joined(side["error_cells"])
-    return cells[:, _SIZE], cells[:, _ABSOLUTE]
+def _parts(split: ErrorSplit, scale: float) -> Parts:
+    values = dict(zip(ERROR_PARTS, (split.parts * scale).tolist(), strict=True))
+    reach = dict(zip(ERROR_PARTS, (INTERVAL_REACH * split.errors * abs(scale)).tolist(), strict=True))
+    bounds = {name: (value - reach[name], value + reach[name]) for name, value in values.items()}
+    return Parts(
+        score_mix=values["score_mix"],
+        outcome=values["outcome"],
+        label_selection=values["label_selection"],
+        intervals=bounds,
+    )
+
+
+def _errors(side: Summary) -> ErrorSide:
+    """Power sums by bin of the prediction, and the fourth powers of all errors."""
+    return ErrorSide(
+        fixed_point.joined(side["error_cells"]), float(fixed_point.joined(side["errors"][0])[POWERS.index("e4")])
+    )

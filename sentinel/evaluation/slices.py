@@ -6,9 +6,10 @@ from typing import Final
 
 import numpy as np
 
+from sentinel.baseline.gap_scale import scale_of
 from sentinel.config.model import Alerts
 from sentinel.evaluation.findings import Finding, Value
-from sentinel.evaluation.gap import BOUNDS_ALPHA, scale_of, signed_gap
+from sentinel.evaluation.gap import BOUNDS_ALPHA, signed_gap
 from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.stats.arrays import Booleans, Floats
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap

@@ -1,4 +1,4 @@
-"""RFC 3339 times to microseconds, a column at a time."""
+"""RFC 3339 times to microseconds and back, a column at a time; one alone is written by ``sentinel.config.times``."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ def parse_times(values: Sequence[object]) -> I64:
     if fast is not None:
         return fast
     return np.fromiter(map(parse_time, values), np.int64, len(values))
+
+
+def write_times(times_us: I64) -> list[str]:
+    """Write a column of times, all with six digits after the second: of one length they are read fastest.
+
+    Parameters
+    ----------
+    times_us : int64 array, shape (n,), microseconds since the epoch, UTC
+
+    Examples
+    --------
+    >>> write_times(np.array([0, 1_500_000]))
+    ['1970-01-01T00:00:00.000000Z', '1970-01-01T00:00:01.500000Z']
+    """
+    return [f"{text}Z" for text in np.datetime_as_string(times_us.astype("datetime64[us]"), unit="us").tolist()]
 
 
 def _parse_seconds(values: Sequence[Any]) -> I64 | None:

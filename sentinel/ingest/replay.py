@@ -1,4 +1,4 @@
-"""Files of predictions and outcomes, replayed as a live system would have seen them."""
+"""Files or tables of predictions and outcomes, replayed as a live system would have seen them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class BackfillCodec(Protocol):
 
 
 class ReplaySource:
-    """Reads a file of predictions, and one of outcomes, from the beginning to the end; implements ``Source``.
+    """Reads rows of predictions, and of outcomes, from the beginning to the end; implements ``Source``.
 
     Predictions come in the order of their file, a slice of ``rows_per_batch`` at a time. After each slice come all
     outcomes that were known by its latest ``predicted_at`` (or that of an earlier slice), in the order in which they
@@ -58,14 +58,14 @@ class ReplaySource:
 
     Everything is partition 0; the positions count rows of predictions, and outcomes emitted. Of the outcomes only
     key, value and time stay in memory: 24 bytes a row. Parquet is read as it is needed; CSV is read whole, since
-    the type of a column is known only at its end.
+    the type of a column is known only at its end. A table that is in memory is read where it is.
 
     Parameters
     ----------
-    predictions : Path
+    predictions : Path or Table
         Parquet, or CSV by its name (``.csv``, ``.csv.gz``).
-    outcomes : Path
-        The same file where predictions carry their outcomes.
+    outcomes : Path or Table
+        The same where predictions carry their outcomes.
     codec : TableCodec
     columns : sentinel.config.model.Columns
         The codec's: of the outcomes' file no others are read.
@@ -83,8 +83,8 @@ class ReplaySource:
 
     def __init__(
         self,
-        predictions: Path,
-        outcomes: Path,
+        predictions: Path | pa.Table,
+        outcomes: Path | pa.Table,
         codec: TableCodec,
         columns: Columns,
         *,
@@ -301,7 +301,7 @@ class ScheduledBackfills:
 
     Parameters
     ----------
-    path : Path
+    rows : Path or Table
         Parquet, or CSV by its name: ids and features.
     codec : BackfillCodec
 
@@ -311,11 +311,11 @@ class ScheduledBackfills:
         If the file cannot be read.
     """
 
-    def __init__(self, path: Path, codec: BackfillCodec) -> None:
+    def __init__(self, rows: Path | pa.Table, codec: BackfillCodec) -> None:
         self.refused: list[DeadLetter] = []
         self._parts: list[Backfills] = []
         row = 0
-        for piece in _open(path).slices(0, _SCAN_ROWS):
+        for piece in _open(rows).slices(0, _SCAN_ROWS):
             found, bad = codec.backfills(piece, topic=BACKFILLS, partition=_PARTITION, first_offset=row)
             self.refused += bad
             row += piece.num_rows
@@ -382,9 +382,8 @@ class _Table(Protocol):
         ...
 
 
-class _CsvTable:
-    def __init__(self, path: Path, names: Sequence[str] | None) -> None:
-        rows = pa.csv.read_csv(path)
+class _HeldTable:
+    def __init__(self, rows: pa.Table, names: Sequence[str] | None) -> None:
         self._rows = rows if names is None else rows.select([name for name in names if name in rows.column_names])
 
     @property
@@ -442,11 +441,13 @@ def _rechunked(batches: Iterable[pa.RecordBatch], skip: int, n_rows: int) -> Ite
         yield pa.Table.from_batches(waiting)
 
 
-def _open(path: Path, names: Sequence[str] | None = None) -> _Table:
+def _open(rows: Path | pa.Table, names: Sequence[str] | None = None) -> _Table:
+    if not isinstance(rows, Path):
+        return _HeldTable(rows, names)
     try:
-        return _CsvTable(path, names) if _is_csv(path) else _ParquetTable(path, names)
+        return _HeldTable(pa.csv.read_csv(rows), names) if _is_csv(rows) else _ParquetTable(rows, names)
     except (OSError, pa.ArrowException) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(rows, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> FatalError:

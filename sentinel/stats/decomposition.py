@@ -183,37 +183,6 @@ def expected_metrics(
     }
 
 
-def split_mean_change(
-    offline: tuple[Counts, Floats], online: tuple[Counts, Floats], predictions: Counts
-) -> tuple[float, float, float]:
-    """Split the change of a mean over bins: other bins, other means in the same bins, other coverage.
-
-    Parameters
-    ----------
-    offline, online : (events, sums), each an array of shape (n_bins,)
-        Each side with at least one event.
-    predictions : array, shape (n_bins,)
-        All live predictions, those without an outcome included.
-
-    Returns
-    -------
-    (float, float, float)
-        Above 0 where the mean has risen; they sum to live mean less offline mean. Bins in which one side has no event
-        have the mean of the other side.
-
-    Examples
-    --------
-    >>> split_mean_change(([50, 50], [50, 150]), ([50, 0], [100, 0]), [50, 50])
-    (0.0, 0.5, -0.5)
-    """
-    n_before, before = (np.asarray(part, np.float64) for part in offline)
-    n_after, after = (np.asarray(part, np.float64) for part in online)
-    old, new = before / np.maximum(n_before, 1.0), after / np.maximum(n_after, 1.0)
-    old, new = np.where(n_before > 0, old, new), np.where(n_after > 0, new, old)
-    first, every, known = (_marginal(np.asarray(n, np.float64)) for n in (n_before, predictions, n_after))
-    return float((every - first) @ old), float(every @ (new - old)), float((known - every) @ new)
-
-
 _OFFLINE, _SLICES, _SCORES, _OUTCOMES, _LIVE, _SWAPPED = range(6)
 """The steps: qA, qB, qC, qD, live, and where both orders are asked for the scores of qB with the outcomes of qD."""
 _LEAST_NORMAL: Final = 25.0

@@ -18,6 +18,9 @@ MINIMUM_BUCKETS: Final = 12
 LARGEST_SHARE: Final = 0.15
 """Of all events in one bucket: above, one entity decides and leaving it out says nothing about the others."""
 
+_ALIKE: Final = 1e-9
+"""Variance over the squared mean, below which the digits of a float are all that differs."""
+
 
 def leave_one_out(buckets: Counts) -> Counts:
     """All buckets without each one in turn, along the first axis.
@@ -100,6 +103,40 @@ def jackknife(
     value = float(statistic(*(array.sum(axis=0, keepdims=True) for array in kept))[0])
     variance = float(jackknife_variance(statistic(*(leave_one_out(array) for array in kept))))
     return Estimate(value, max(variance, float(np.finfo(np.float64).tiny)), round(float(kept[0].sum())))
+
+
+def design_effect_of_mean(n: Counts, totals: Counts | Floats, squares: Counts | Floats) -> float:
+    """Variance of a mean with entities kept together over that of independent events, at least 1.
+
+    Parameters
+    ----------
+    n, totals, squares : array, shape (n_buckets,)
+        Events, their sum and the sum of their squares in each entity bucket.
+
+    Returns
+    -------
+    float, >= 1
+        1 where buckets are too few, one outweighs the rest, or all events are alike.
+
+    References
+    ----------
+    .. [1] Kish (1965), Survey Sampling, chapter 5.
+
+    Examples
+    --------
+    Every entity repeats its one value four times:
+
+    >>> value, four = np.arange(40.0), np.full(40, 4)
+    >>> round(design_effect_of_mean(four, 4 * value, 4 * value**2))
+    4
+    """
+    clustered = jackknife((n, totals), lambda size, total: total / np.maximum(size, 1.0))
+    if isinstance(clustered, NotEnough):
+        return 1.0
+    size = float(n.sum())
+    mean = float(totals.sum()) / size
+    independent = (float(squares.sum()) / size - mean**2) / size
+    return max(clustered.variance / independent, 1.0) if independent > _ALIKE * mean**2 / size else 1.0
 
 
 def jackknife_auc(

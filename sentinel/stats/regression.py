@@ -258,6 +258,20 @@ def of_buckets(metric: Metric, buckets: Floats, *, minimum: int = DEFAULT_MINIMU
     return Estimate(independent.value, max(independent.variance, clustered.variance), independent.n)
 
 
+def design_effect(metric: Metric, buckets: Floats) -> float:
+    """Variance of a metric with entities kept together over that of independent events, at least 1.
+
+    Parameters
+    ----------
+    metric, buckets
+        As in `of_buckets`.
+    """
+    independent, widened = of_sums(metric, buckets.sum(axis=0)), of_buckets(metric, buckets)
+    if isinstance(independent, NotEnough) or isinstance(widened, NotEnough):
+        return 1.0
+    return widened.variance / independent.variance if independent.variance > 0.0 else 1.0
+
+
 def _sizes(sums: Floats, minimum: int) -> tuple[Floats, Booleans, Floats]:
     """Events, whether they suffice, and a size that divides safely."""
     n = np.asarray(sums[..., _N], dtype=np.float64)

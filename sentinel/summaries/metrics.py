@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -11,9 +12,15 @@ import numpy as np
 from sentinel.events.batch import F64, I64
 from sentinel.stats import confusion
 from sentinel.stats.auc import auc_from_histogram, auc_many
-from sentinel.stats.calibration import CalibrationLine, base_rate, calibration_line, expected_calibration_error
+from sentinel.stats.calibration import (
+    LOWEST_MEAN_SCORE,
+    CalibrationLine,
+    base_rate,
+    calibration_line,
+    expected_calibration_error,
+)
 from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
-from sentinel.stats.jackknife import jackknife, jackknife_auc
+from sentinel.stats.jackknife import design_effect_of_mean, jackknife, jackknife_auc
 from sentinel.stats.losses import mean_loss, normalized_entropy
 from sentinel.summaries import fixed_point, multiclass, ranking, regression
 from sentinel.summaries.algebra import Array, Summary
@@ -154,7 +161,7 @@ def design_effect(buckets: Array) -> float:
 
 
 def measure_slices(summary: Summary) -> SliceTable:
-    """The metrics of the task that slices have, in every slice, events taken as independent.
+    """The metrics of the task that slices have, in every slice.
 
     Parameters
     ----------
@@ -164,11 +171,71 @@ def measure_slices(summary: Summary) -> SliceTable:
     -------
     SliceTable
         All values finite, also where a slice is empty. Its metrics depend on the task alone.
+
+    Notes
+    -----
+    Slices are not counted by entity bucket: the variance of independent events is widened by the metric's design effect
+    over all traffic (`slice_design_effects`).
     """
-    return _TASKS[summary.layout.task][1](summary)
+    table = _TASKS[summary.layout.task][1](summary)
+    effects = slice_design_effects(summary)
+    return replace(table, variances={name: each * effects[name] for name, each in table.variances.items()})
+
+
+def slice_design_effects(summary: Summary) -> dict[str, float]:
+    """Variance with entities kept together over that of independent events, of each metric that slices have.
+
+    Parameters
+    ----------
+    summary : Summary
+
+    Returns
+    -------
+    dict of metric name to float, >= 1
+        Over all traffic. A slice of which an entity has fewer rows needs less: the sure side.
+    """
+    events = summary["buckets"].sum(axis=1)
+    positives = events[:, 1]
+    rate = design_effect_of_mean(events.sum(axis=1), positives, positives)
+    shared = {"auc": design_effect(summary["buckets"]), "base_rate": rate}
+    return {**shared, **_TASKS[summary.layout.task][2](summary)}
+
+
+def loss_design_effects(summary: Summary) -> dict[str, float]:
+    """The same of the mean losses and the accuracy of a binary task.
+
+    Notes
+    -----
+    Losses are not counted by entity bucket: every event of a score bin is given the loss of the bin's mean score.
+    """
+    events, positives = _by_bucket(summary)
+    scores = fixed_point.decode(summary["score_sums"]) / np.maximum(summary["outcomes"].sum(axis=1), 1)
+    decided = scores >= summary.layout.threshold
+    likely = np.clip(scores, LOWEST_MEAN_SCORE, 1.0 - LOWEST_MEAN_SCORE)
+    losses = {
+        "log_loss": (-np.log1p(-likely), -np.log(likely)),
+        "brier": (scores**2, (1.0 - scores) ** 2),
+        "accuracy": (decided.astype(np.float64), (~decided).astype(np.float64)),
+    }
+    n = events.sum(axis=1)
+    return {
+        name: design_effect_of_mean(
+            n,
+            (events - positives) @ if_negative + positives @ if_positive,
+            (events - positives) @ if_negative**2 + positives @ if_positive**2,
+        )
+        for name, (if_negative, if_positive) in losses.items()
+    }
+
+
+def _by_bucket(summary: Summary) -> tuple[F64, F64]:
+    """Events and positive ones of each entity bucket and score bin."""
+    buckets = summary["buckets"].astype(np.float64)
+    return buckets.sum(axis=2), buckets[:, :, 1]
 
 
 def _slices_of_binary(summary: Summary) -> SliceTable:
+    """Events taken as independent."""
     counts = summary["slice_outcomes"]
     events = counts.sum(axis=1)
     n, n_positive = events.sum(axis=1), events[:, 1]
@@ -237,9 +304,12 @@ def _rates(successes: I64, n: I64) -> tuple[F64, F64]:
     return successes / size, smoothed * (1.0 - smoothed) / size
 
 
-_TASKS: Final[Mapping[str, tuple[Callable[[Summary], dict[str, Measured]], Callable[[Summary], SliceTable]]]] = {
-    "binary": (_measure_binary, _slices_of_binary),
-    "regression": (_measure_regression, regression.measure_slices),
-    "multiclass": (_measure_multiclass, multiclass.measure_slices),
-    "ranking": (_measure_ranking, ranking.measure_slices),
+_Task = tuple[
+    Callable[[Summary], dict[str, Measured]], Callable[[Summary], SliceTable], Callable[[Summary], dict[str, float]]
+]
+_TASKS: Final[Mapping[str, _Task]] = {
+    "binary": (_measure_binary, _slices_of_binary, loss_design_effects),
+    "regression": (_measure_regression, regression.measure_slices, regression.slice_design_effects),
+    "multiclass": (_measure_multiclass, multiclass.measure_slices, multiclass.slice_design_effects),
+    "ranking": (_measure_ranking, ranking.measure_slices, ranking.slice_design_effects),
 }

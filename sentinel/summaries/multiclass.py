@@ -11,7 +11,7 @@ from sentinel.events.batch import F64, I64
 from sentinel.stats import multiclass
 from sentinel.stats.auc import auc_many
 from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
-from sentinel.stats.jackknife import jackknife
+from sentinel.stats.jackknife import design_effect_of_mean, jackknife
 from sentinel.stats.losses import mean_loss
 from sentinel.stats.multiclass import larger_variance
 from sentinel.summaries import fixed_point
@@ -124,6 +124,20 @@ def measure_slices(summary: Summary) -> SliceTable:
         n=n,
         n_positive=counts[:, :, 1].sum(axis=1),
     )
+
+
+def slice_design_effects(summary: Summary) -> dict[str, float]:
+    """Variance with entities kept together over that of independent events, of the loss and the accuracy.
+
+    Returns
+    -------
+    dict of metric name to float, >= 1
+    """
+    sums = summary["class_sum_buckets"]
+    return {
+        "log_loss": design_effect_of_mean(sums[:, _N], *_nats(sums)),
+        "accuracy": design_effect_of_mean(sums[:, _N], sums[:, _RIGHT], sums[:, _RIGHT]),
+    }
 
 
 def _nats(sums: Array) -> tuple[F64, F64]:

@@ -9,6 +9,7 @@ import numpy as np
 from sentinel.events.batch import F64
 from sentinel.stats.auc import auc_many
 from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Measured
+from sentinel.stats.jackknife import design_effect_of_mean
 from sentinel.stats.ranking import mean_of_buckets
 from sentinel.stats.rates import rate
 from sentinel.summaries import fixed_point
@@ -81,6 +82,17 @@ def measure_slices(summary: Summary) -> SliceTable:
         n=rated,
         n_positive=counts[:, :, 1].sum(axis=1),
     )
+
+
+def slice_design_effects(summary: Summary) -> dict[str, float]:
+    """Variance with entities kept together over that of independent lists, of each of the means over lists.
+
+    Returns
+    -------
+    dict of metric name to float, >= 1
+    """
+    buckets = summary["list_buckets"]
+    return {name: design_effect_of_mean(buckets[:, _RATED], *_sums(buckets, name)) for name in _COLUMNS}
 
 
 def _sums(sums: Array, name: str) -> tuple[F64, F64]:

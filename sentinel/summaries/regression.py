@@ -115,6 +115,17 @@ def measure_slices(summary: Summary) -> SliceTable:
     )
 
 
+def slice_design_effects(summary: Summary) -> dict[str, float]:
+    """Variance with entities kept together over that of independent events, of each of the errors that slices have.
+
+    Returns
+    -------
+    dict of metric name to float, >= 1
+    """
+    buckets = fixed_point.joined(summary["error_buckets"])
+    return {name: regression.design_effect(_FORMULAS[name], buckets) for name in SLICE_METRICS if name in _FORMULAS}
+
+
 def _told(name: str, measured: Measured, layout: Layout) -> Measured:
     if isinstance(measured, NotEnough) or name not in _IN_UNITS:
         return measured

@@ -74,7 +74,7 @@ def _make_row_dtype(layout: Layout) -> np.dtype[np.void]:
     fields.append(("slices", np.dtype(("<u2", (len(layout.slices),)))))
     fields.append(("features", np.dtype(("u1", (len(layout.features),)))))
     mask = np.dtype(("u1", ((len(layout.features) + 7) // 8,)))
-    fields += [("backfilled", np.dtype("u1")), ("given", mask), ("differs", mask)]
+    fields += [("backfilled", np.dtype("u1")), ("given", mask), ("differs", mask), ("high", mask)]
     return np.dtype([*fields, *class_fields(layout), *list_fields(layout)])
 
 

@@ -221,8 +221,12 @@ def _constant(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(score=0.3)
 
 
-def _perfect(frame: pd.DataFrame) -> pd.DataFrame:
+def _copied(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(score=0.1 + 0.8 * frame["outcome"])
+
+
+def _perfect(frame: pd.DataFrame) -> pd.DataFrame:
+    return frame.assign(score=0.1 + 0.6 * frame["outcome"] + 0.1 * (frame.index % 2))
 
 
 def _telltale(frame: pd.DataFrame) -> pd.DataFrame:
@@ -246,6 +250,7 @@ def _broken(frame: pd.DataFrame) -> pd.DataFrame:
     [
         (_one_class, "one_class", "critical"),
         (_constant, "constant_score", "critical"),
+        (_copied, "scores_are_outcomes", "critical"),
         (_perfect, "perfect_auc", "critical"),
         (_telltale, "telltale_feature", "critical"),
         (_repeated, "repeated_ids", "critical"),

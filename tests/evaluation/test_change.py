@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.config.model import Alerts
+from sentinel.config.times import rfc3339
 from sentinel.evaluation.change import judge_change, weigh_change
 from sentinel.evaluation.findings import Change
-from sentinel.evaluation.times import rfc3339
 from sentinel.stats.change import Prior
 from sentinel.summaries.panes import PaneBook, PaneSeries, join_series
 from sentinel.summaries.rows import Rows
@@ -85,6 +85,29 @@ def test_a_steady_stream_is_none(seed: int) -> None:
     assert not change.loss_alarm
     assert change.onset is None
     assert change.drop is None
+
+
+def spells(seed: int, drop: float) -> tuple[PaneSeries, Rows]:
+    """Six hours at AUC .84, six at .72, in random order for eight days; lower by ``drop`` in the second half."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for at, auc in enumerate(rng.permutation([0.84, 0.72] * 8).tolist() + rng.permutation([0.84, 0.72] * 8).tolist()):
+        part = draw(LAYOUT, rng, 600, auc=auc - drop * (at >= 16), hours=6)
+        part["predicted_at"] += at * 6 * HOUR_US
+        parts.append(part)
+    return series(LAYOUT, np.concatenate(parts)), draw(LAYOUT, rng, 4_000, auc=0.78)
+
+
+def test_spells_of_good_and_bad_hours_are_no_change() -> None:
+    """AUC swings by .06 about .78 and does not change: no alarm in twelve streams, and later is not believed in two."""
+    changes = [weigh(*spells(seed, 0.0)) for seed in range(12)]
+    assert not any(change.alarm for change in changes)
+    assert sum(change.later >= 0.5 for change in changes) <= 2
+
+
+def test_a_change_stands_out_of_spells() -> None:
+    """Lower by .15 in the second half: .06 / 4 is the error of sixteen spells, so seven errors of both halves."""
+    assert all(weigh(*spells(seed, 0.15)).alarm for seed in range(3))
 
 
 def test_an_improvement_is_no_alarm() -> None:

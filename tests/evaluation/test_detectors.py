@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 
+from sentinel.config.times import rfc3339
 from sentinel.evaluation.detectors import (
     REFERENCE_PANES,
     STATISTICS,
@@ -18,7 +19,6 @@ from sentinel.evaluation.detectors import (
     pane_statistics,
     watch,
 )
-from sentinel.evaluation.times import rfc3339
 from sentinel.summaries.layout import BIN_MISSING, N_SPECIAL
 from sentinel.summaries.panes import PaneBook, PaneSeries
 from sentinel.summaries.rows import Rows

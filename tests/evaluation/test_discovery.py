@@ -10,12 +10,14 @@ import numpy.typing as npt
 import pytest
 
 from sentinel.config.model import Alerts
+from sentinel.evaluation.bin_names import bin_name
 from sentinel.evaluation.candidates import Place, candidates_of, edge_texts, label
 from sentinel.evaluation.discovery import MOST_STATEMENTS, discover
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.stats.losses import log_losses
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.layout import N_SPECIAL, FeatureBins, FeaturePair, SliceColumn
+from sentinel.summaries.metrics import loss_design_effects
 from sentinel.summaries.rows import Rows
 from tests.evaluation.worlds import count, draw, offline, series, world_layout
 from tests.support.layouts import NUMBERS, small_layout
@@ -68,7 +70,8 @@ def test_a_weak_run_of_bins_is_named_with_its_losses() -> None:
         assert side.n == len(inside)
         assert side.value == pytest.approx(losses.mean(), abs=1e-8)
         assert side.upper is not None
-        reach = 1.96 * losses.std(ddof=1) / np.sqrt(len(losses))
+        effect = loss_design_effects(OFFLINE if rows is OFFLINE_ROWS else count(LAYOUT, live))["log_loss"]
+        reach = 1.96 * losses.std(ddof=1) * np.sqrt(effect / len(losses))
         assert side.upper - losses.mean() == pytest.approx(reach, rel=1e-4)
     assert finding.gap is not None
     assert finding.lower is not None
@@ -97,6 +100,17 @@ def test_an_improvement_elsewhere_is_no_slice() -> None:
     """Where all but one place has become better, that place is worse than the rest, but not worse than it was."""
     before = worsened(lambda rows: ~x1_is_middling(rows), 0.1)
     assert discover(count(LAYOUT, before), OFFLINE, ALERTS) == ()
+
+
+def test_entities_that_repeat_are_little_evidence() -> None:
+    """What a few rows do not show is shown by ten entities' rows alike each, not by one entity's ten."""
+    live = worsened(x1_is_middling, 0.07, n=4_000)
+    live["bucket"] = np.arange(4_000) % LAYOUT.n_buckets
+    together = np.repeat(live, 10)
+    apart = together.copy()
+    apart["bucket"] = np.arange(40_000) % LAYOUT.n_buckets
+    found = [discover(OFFLINE, count(LAYOUT, rows), ALERTS) for rows in (live, together, apart)]
+    assert [len(one) for one in found] == [0, 0, 1]
 
 
 def test_few_outcomes_say_nothing() -> None:
@@ -164,9 +178,21 @@ def test_special_bins_and_categories_have_names() -> None:
 
 
 def test_edges_are_told_apart() -> None:
-    """Neighbouring numbers get as many digits as they need."""
-    edges = (1.0, float(np.nextafter(1.0, 2.0)), 1e300)
+    """Neighbouring edges get as many digits as they need."""
+    edges = (1.0, 1.0 + 1e-15, 1e300)
     assert len(set(edge_texts(edges))) == 3
+
+
+def test_a_bin_of_one_value_is_named_by_it() -> None:
+    """The next number after 18 and after 45 bound bins of their own: neither is ever written."""
+    edges = (18.0, float(np.nextafter(18.0, 20.0)), 30.25, 45.0, float(np.nextafter(45.0, 50.0)))
+    age = FeatureBins(name="age", kind="numeric", edges=edges)
+    layout = small_layout(features=(age,), slices=(), pairs=())
+    runs = ((0, 1), (0, 2), (1, 2), (1, 3), (2, 3), (3, 4), (2, 4), (0, 4))
+    names = [label(layout, Place((0,), ((N_SPECIAL + start, N_SPECIAL + stop),))) for start, stop in runs]
+    spans = ["18", "[18,30.2)", "(18,30.2)", "(18,45)", "[30.2,45)", "45", "[30.2,45]", "[18,45]"]
+    assert names == [f"age={span}" for span in spans]
+    assert [bin_name(age, (), N_SPECIAL + at) for at in range(4)] == ["18", "(18, 30.25)", "[30.25, 45)", "45"]
 
 
 def test_other_tasks_have_none() -> None:

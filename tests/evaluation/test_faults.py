@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sentinel.config.times import rfc3339
+from sentinel.diagnosis.evidence import find_suspects
+from sentinel.evaluation import faults
 from sentinel.evaluation.faults import find_faults
-from sentinel.evaluation.findings import Fault
-from sentinel.evaluation.times import rfc3339
+from sentinel.evaluation.findings import Fault, FeatureFinding, Value
 from sentinel.summaries.layout import BIN_ABOVE, BIN_INVALID, BIN_MISSING, N_SPECIAL, Layout
 from sentinel.summaries.panes import PaneBook, PaneSeries
 from sentinel.summaries.rows import Rows
@@ -104,6 +106,112 @@ def test_a_value_that_holds_for_a_while_and_moves_on_is_a_slow_clock() -> None:
     assert _faults(rows) == {}
 
 
+def test_a_stray_block_of_another_value_hides_no_constant() -> None:
+    """Twenty-four hours of one value and a single hour of another: 96 % of such hours agree."""
+    rows = _live()
+    rows["features"][_hours(rows) == 5, 1] = N_SPECIAL + 1
+    rows["features"][_hours(rows) >= 24, 1] = N_SPECIAL + 4
+    (fault,) = _faults(rows)["x1"]
+    assert (fault.kind, fault.value, fault.since) == ("constant", "[0.4, 0.5)", rfc3339(START_US + 24 * HOUR_US))
+    assert (fault.traffic_ratio, fault.steady, fault.until) == (0.5, True, None)
+
+
+def test_of_many_stretches_the_first_the_last_and_the_longest_are_told() -> None:
+    """Five stretches of 2, 1, 3, 2 and 1 hours: those from launch, of three hours, and the one that lasts."""
+    rows = _live()
+    rows["features"][np.isin(_hours(rows), [0, 1, 10, 20, 21, 22, 30, 31, 47]), 0] = BIN_MISSING
+    told = _faults(rows)["x0"]
+    assert [fault.since for fault in told] == [rfc3339(START_US + hour * HOUR_US) for hour in (0, 20, 47)]
+    assert [fault.n for fault in told] == [200, 300, 100]
+
+
+def _rain(rows: Rows, wet: np.ndarray) -> Rows:
+    rows["features"][:, 1] = N_SPECIAL + wet
+    return rows
+
+
+RAINY = count(LAYOUT, _rain(draw(LAYOUT, np.random.default_rng(1), 4_000), np.arange(4_000) % 25 < 2))
+"""A flag that is up in 8 % of rows."""
+
+
+@pytest.mark.parametrize(
+    ("since", "found"),
+    [
+        (0, True),  # sqrt(4800 x .08 / .92 / 4) = 10.2 standard deviations of a clustered count
+        (24, True),  # sqrt(2400 x .08 / .92) = 14.4
+        (43, False),  # a tenth of the traffic, 6.6
+        (48, False),
+    ],
+)
+def test_a_rare_flag_is_constant_once_it_has_surely_ceased(since: int, found: bool) -> None:
+    """Nine in ten rows hold one value offline: only the length of a stretch without the other tells."""
+    live = _live()
+    wet = (np.arange(len(live)) % 25 < 2) & (_hours(live) < since)
+    faults = find_faults(LAYOUT, RAINY, _series(LAYOUT, _rain(live, wet)))
+    assert [fault.kind for fault in faults.get("x1", ())] == ["constant"] * found
+
+
+def test_a_dry_spell_is_no_constant() -> None:
+    """Rain falls in two hours of 25, in all rows or none: half of the time without it is weather."""
+    live = _live()
+    wet = np.isin(_hours(live), [3, 11, 17, 23])
+    assert find_faults(LAYOUT, RAINY, _series(LAYOUT, _rain(live, wet))) == {}
+
+
+@pytest.mark.parametrize(
+    ("shares", "steady"),
+    [
+        ([0.0, 0.0, 0.0, 0.7, 0.7, 0.74, 0.72, 0.7], True),
+        ([0.0, 0.04, 0.17, 0.33, 0.22, 0.29, 0.0, 0.76], False),  # came and went
+        ([0.0, 0.1, 0.1, 0.0, 0.6, 0.7, 0.9, 1.0], False),  # announced itself
+        ([0.83] * 8, True),
+    ],
+)
+def test_a_season_beyond_the_offline_range_is_told_from_a_fault(shares: list[float], steady: bool) -> None:
+    """A fault comes at once and stays; each share holds for six hours."""
+    rows = _live()
+    strange = np.arange(len(rows)) % 100 < 100 * np.array(shares)[_hours(rows) // 6]
+    rows["features"][strange, 1] = BIN_ABOVE
+    told = [fault for fault in _faults(rows)["x1"] if fault.kind == "out_of_range"]
+    assert told
+    assert {fault.steady for fault in told} == {steady}
+
+
 def test_an_empty_stream_has_none() -> None:
     """No panes, or panes without predictions."""
     assert find_faults(LAYOUT, OFFLINE, PaneSeries(LAYOUT, HOUR_US, ())) == {}
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "kind", "share"),
+    [
+        ("RISE", 0.95, "missing", 0.9),
+        ("CONSTANT", 1.01, "constant", 1.0),
+    ],
+)
+def test_a_bound_is_the_same_for_a_fault_and_for_a_suspect(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: float, kind: str, share: float
+) -> None:
+    """What is a fault here is a suspect of the diagnosis; put the bound out of reach, and it is neither."""
+    rows = _live()
+    broken = np.arange(len(rows)) % 10 < 10 * share
+    rows["features"][broken, 1] = BIN_MISSING if kind == "missing" else N_SPECIAL + 4
+    nothing = Value(value=None, lower=None, upper=None, n=0)
+    finding = FeatureFinding(
+        name="x1",
+        kind="numeric",
+        offline_auc=nothing,
+        online_auc=nothing,
+        collapse=None,
+        offline_missing_ratio=0.02,
+        online_missing_ratio=share if kind == "missing" else 0.02,
+        offline_top_share=0.1,
+        online_top_share=share if kind == "constant" else 0.1,
+        online_top_bin="[0, 1)",
+        online_unseen_ratio=0.0,
+    )
+    assert [fault.kind for fault in _faults(rows)["x1"]] == [kind]
+    assert len(find_suspects((finding,))) == 1
+    monkeypatch.setattr(faults, bound, value)
+    assert _faults(rows) == {}
+    assert find_suspects((finding,)) == ()

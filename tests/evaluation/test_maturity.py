@@ -10,11 +10,19 @@ import pytest
 
 from sentinel.config.model import Alerts
 from sentinel.evaluation.evaluate import evaluate
-from sentinel.evaluation.findings import Evaluation, Finding
+from sentinel.evaluation.findings import Evaluation, Finding, Maturity
 from sentinel.evaluation.gap import log_evidence
 from sentinel.evaluation.launch import combined, judge_launch
-from sentinel.evaluation.maturity import find_ages, judge_maturity, mature_panes
+from sentinel.evaluation.maturity import (
+    Cohorts,
+    coverage_of,
+    covered_seconds,
+    find_ages,
+    judge_maturity,
+    mature_panes,
+)
 from sentinel.stats.estimate import Estimate
+from sentinel.summaries.metrics import auc_of_buckets
 from sentinel.summaries.panes import PaneBook, PaneSeries
 from sentinel.summaries.rows import Rows
 from tests.evaluation.worlds import HOUR_US, START_US, Side, draw, offline, series, world_layout
@@ -24,6 +32,8 @@ TWIN_US = 10 * HOUR_US
 PLAIN = world_layout(n_features=1, n_values=2)
 LAYOUT = msgspec.structs.replace(PLAIN, maturity_us=MATURITY_US, twin_horizons_us=(TWIN_US,))
 ALERTS = Alerts()
+KNOWN = Maturity(seconds=60.0, coverage_ratio=0.5, lowest_coverage_ratio=None, delay_p_value=None, delay_ratio=None)
+YOUNG = msgspec.structs.replace(KNOWN, coverage_ratio=None)
 HOURS = 100
 """Length of the streams; a pane is an hour."""
 
@@ -281,3 +291,34 @@ def test_entities_widen_the_twins_variance() -> None:
     assert twin.design_effect > 1.5
     # A quarter of the outcomes have come by the twin's age: four times the variance of all.
     assert area.variance == pytest.approx(4.0 * settled.variance, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("maturity", "counts", "expected"),
+    [
+        (KNOWN, {"matured": 10, "unlabelled": 9}, 0.5),  # maturity is known, so the horizon says nothing
+        (YOUNG, {"matured": 10, "unlabelled": 9}, None),
+        (None, {"matured": 10, "unlabelled": 9}, 0.1),
+        (None, {"matured": 10, "unlabelled": 9, "assumed_negative": 9}, 1.0),  # silence is an outcome
+        (None, {"matured": 0}, None),
+    ],
+)
+def test_coverage_is_of_the_mature_or_else_of_those_past_the_horizon(
+    maturity: Maturity | None, counts: dict[str, int], expected: float | None
+) -> None:
+    """One share for report and metric; nothing where nothing is old enough."""
+    found = coverage_of(maturity, counts)
+    assert found == (None if expected is None else pytest.approx(expected))
+
+
+def test_the_time_covered_is_that_of_the_age_with_most_panes() -> None:
+    """From the start of the first pane to the end of the last one at any age; without panes 0."""
+    layout = PLAIN
+    live = series(layout, draw(layout, np.random.default_rng(1), 2_000, hours=240))
+    early = PaneSeries(layout, live.width_us, live.panes[:24])
+    nothing = PaneSeries(layout, live.width_us, ())
+    side = live.total()
+    ages = [Cohorts(0, one, side, auc_of_buckets(side["buckets"])) for one in (live, early, nothing)]
+    assert covered_seconds(ages) == 240 * 3_600.0
+    assert covered_seconds(ages[1:]) == 24 * 3_600.0
+    assert covered_seconds(ages[2:]) == covered_seconds([]) == 0.0

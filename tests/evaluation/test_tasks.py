@@ -12,7 +12,7 @@ import pytest
 from sentinel.config.model import Alerts
 from sentinel.evaluation.classes import compare_classes
 from sentinel.evaluation.decomposition import decompose
-from sentinel.evaluation.gap import log_evidence
+from sentinel.evaluation.gap import log_evidence, signed_gap
 from sentinel.evaluation.residuals import compare_residuals, decompose_errors
 from sentinel.events.batch import Predictions
 from sentinel.events.classes import class_code
@@ -162,21 +162,25 @@ def test_parts_add_up_to_the_gap(task: str) -> None:
     assert parts.outcome == pytest.approx(before.value - after.value, abs=0.03)  # only what outcomes follow has changed
 
 
-def test_the_errors_of_a_regression_come_in_parts() -> None:
-    """Twice the noise everywhere is other errors, not other predictions; the parts sum to the gap of the MAE."""
+@pytest.mark.parametrize("name", ["mae", "rmse", "r2", "explained_variance"])
+def test_the_errors_of_a_regression_come_in_parts(name: str) -> None:
+    """Twice the noise everywhere is other errors, not other predictions; the parts sum to the gap."""
     rng, layout = np.random.default_rng(6), LAYOUTS["regression"]
     offline = counted(layout, rows_of(layout, rng, 3_000))
     rows = rows_of(layout, rng, 3_000)
     rows["outcome"] = rows["score"] + 2.0 * (rows["outcome"] - rows["score"])
     live = counted(layout, rows)
-    before, after = measure(offline)["mae"], measure(live)["mae"]
+    before, after = measure(offline)[name], measure(live)[name]
     assert isinstance(before, Estimate)
     assert isinstance(after, Estimate)
-    parts = decompose_errors(offline, live)["mae"]
+    gap = float(signed_gap(METRICS[name], before.value, after.value))
+    parts = decompose_errors(offline, live)[name]
     told = [parts.score_mix, parts.outcome, parts.label_selection]
-    assert sum(one for one in told if one is not None) == pytest.approx(after.value - before.value, abs=1e-9)
-    assert parts.outcome == pytest.approx(before.value, rel=0.1)
+    assert sum(one for one in told if one is not None) == pytest.approx(gap, abs=1e-9)
+    assert parts.outcome == pytest.approx(gap, rel=0.1)
     assert parts.score_mix == pytest.approx(0.0, abs=0.05)
+    lower, upper = parts.intervals["outcome"]
+    assert 0.0 < lower < gap < upper
 
 
 def test_tasks_without_errors_have_no_residuals() -> None:

@@ -12,7 +12,8 @@ import pytest
 
 from sentinel.config.model import Columns
 from sentinel.events.batch import Outcomes, Predictions, Reason
-from sentinel.events.codecs.arrow import FILE_LIMITS, LATEST_US, ArrowCodec
+from sentinel.events.codecs.arrow import FILE_LIMITS, ArrowCodec
+from sentinel.events.codecs.arrow_rows import LATEST_US
 from sentinel.events.codecs.json import Decoded, JsonCodec
 from sentinel.events.codecs.messages import Messages
 from sentinel.events.schema import INVALID, MISSING, UNSEEN, Column, EventSchema, Limits

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinel.events.times import BAD_TIME, parse_time, parse_times
+from sentinel.config.times import parse_time_us
+from sentinel.events.times import BAD_TIME, parse_time, parse_times, write_times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_US = 86_400_000_000
@@ -112,3 +113,11 @@ def test_single_times(value: object, expected: int) -> None:
     """Seconds and texts mean what they say; what is no time is BAD_TIME and never an error."""
     assert parse_time(value) == expected
     assert parse_times([value]).tolist() == [expected]
+
+
+@given(st.lists(st.integers(min_value=0, max_value=4_102_444_800_000_000), min_size=1))
+def test_a_column_reads_what_it_writes(times_us: list[int]) -> None:
+    """All texts are of one length, and read back as the same microseconds, by the column or one at a time."""
+    texts = write_times(np.array(times_us, np.int64))
+    assert len({len(text) for text in texts}) == 1
+    assert parse_times(texts).tolist() == times_us == [parse_time_us(text) for text in texts]

@@ -13,7 +13,7 @@ from scipy import special
 
 from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate, NotEnough
-from sentinel.stats.jackknife import jackknife, jackknife_auc
+from sentinel.stats.jackknife import design_effect_of_mean, jackknife, jackknife_auc
 
 
 def rate_of(n: np.ndarray, positives: np.ndarray) -> np.ndarray:
@@ -107,3 +107,19 @@ def test_every_table_gives_a_finite_estimate_or_a_reason(tables: np.ndarray) -> 
         assert 0 < got.variance < math.inf
     else:
         assert got.n < got.needed
+
+
+def test_the_design_effect_of_a_mean_is_that_of_repeats() -> None:
+    """Each value k times over in one bucket widens the variance k times, but for n / (n - 1) of the jackknife."""
+    values, n_times = np.random.default_rng(3).normal(5.0, 1.0, 60), 4
+    found = design_effect_of_mean(np.full(60, n_times), n_times * values, n_times * values**2)
+    assert found == pytest.approx(n_times * 60 / 59, rel=1e-9)
+
+
+def test_the_design_effect_of_a_mean_is_never_below_one() -> None:
+    """Buckets alike, events all alike, few buckets, and none: 1."""
+    ones = np.ones(40)
+    assert design_effect_of_mean(4 * ones, 2 * ones, 2 * ones) == 1.0
+    assert design_effect_of_mean(4 * ones, 0.4 * ones, 0.04 * ones) == 1.0
+    assert design_effect_of_mean(ones[:5], np.arange(5.0), np.arange(5.0) ** 2) == 1.0
+    assert design_effect_of_mean(np.zeros(40), np.zeros(40), np.zeros(40)) == 1.0

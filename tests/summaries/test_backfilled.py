@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.summaries import Summary
-from sentinel.summaries.backfilled import AGREES, DIFFERS, NOT_GIVEN, note_backfill, pack_bits, statuses, unpack_bits
+from sentinel.summaries.backfilled import (
+    AGREES,
+    DIFFERS,
+    NOT_GIVEN,
+    is_high,
+    note_backfill,
+    pack_bits,
+    statuses,
+    unpack_bits,
+)
 from sentinel.summaries.rows import LABELLED, PENDING
 from tests.support.layouts import draw_backfilled, draw_rows, seeds, small_layout
 
@@ -26,9 +35,9 @@ def test_of_a_feature_given_twice_the_later_value_counts() -> None:
     rows = draw_rows(LAYOUT, np.random.default_rng(1), 1)
     served = rows["features"].copy()
     other = served + 1
-    note_backfill(rows, other, np.array([[True, False, True]]))
+    note_backfill(LAYOUT, rows, other, np.array([[True, False, True]]))
     assert statuses(LAYOUT, rows).tolist() == [[DIFFERS, NOT_GIVEN, DIFFERS]]
-    note_backfill(rows, np.where([[True, False, False]], served, other), np.array([[True, True, False]]))
+    note_backfill(LAYOUT, rows, np.where([[True, False, False]], served, other), np.array([[True, True, False]]))
     assert statuses(LAYOUT, rows).tolist() == [[AGREES, DIFFERS, DIFFERS]]
 
 
@@ -40,7 +49,7 @@ def test_backfills_and_outcomes_count_the_same_in_either_order(seed: int) -> Non
     pending = rows.copy()
     pending["state"] = PENDING
     bare = rows.copy()
-    for name in ("backfilled", "given", "differs"):
+    for name in ("backfilled", "given", "differs", "high"):
         bare[name] = 0
     first, second = Summary.zero(LAYOUT), Summary.zero(LAYOUT)
     first.observe_backfills(pending)
@@ -71,3 +80,25 @@ def test_rows_without_a_backfill_do_not_count() -> None:
     summary.observe_outcomes(rows)
     assert summary["backfill_outcomes"].sum(axis=(1, 2)).tolist() == [3, 3, 3]
     assert summary["backfills"].sum() == 0
+
+
+def test_bits_by_what_was_served_what_was_recomputed_and_the_outcome() -> None:
+    """Each labelled row counts once in the cell of its two bits, found here row by row."""
+    rows = draw_backfilled(LAYOUT, np.random.default_rng(5), 60)
+    summary = Summary.zero(LAYOUT)
+    summary.observe_outcomes(rows)
+    expected = np.zeros((3, 2, 2, 2), np.int64)
+    served = is_high(LAYOUT, rows["features"])
+    given_, high = unpack_bits(rows["given"], 3), unpack_bits(rows["high"], 3)
+    for i, j in np.argwhere(given_):
+        expected[j, int(served[i, j]), high[i, j], int(rows["outcome"][i])] += 1
+    np.testing.assert_array_equal(summary["backfill_bits"], expected)
+
+
+def test_the_cut_is_fixed_by_the_layout() -> None:
+    """Of three numeric bins the upper two, of two the upper, the only category with a bin; special bins are low."""
+    bins = np.tile(np.arange(7, dtype=np.uint8)[:, None], (1, 3))
+    high = is_high(LAYOUT, bins)
+    assert np.flatnonzero(high[:, 0]).tolist() == [3, 5, 6]
+    assert np.flatnonzero(high[:, 1]).tolist() == [3, 5]
+    assert np.flatnonzero(high[:, 2]).tolist() == [4]

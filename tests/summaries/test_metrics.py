@@ -12,7 +12,7 @@ from sklearn import metrics as sk
 from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
 from sentinel.summaries.algebra import Summary
-from sentinel.summaries.metrics import METRICS, SLICE_METRICS, measure, measure_slices
+from sentinel.summaries.metrics import METRICS, SLICE_METRICS, measure, measure_slices, slice_design_effects
 from sentinel.summaries.multiclass import CLASS_METRICS
 from tests.evaluation.worlds import count, draw, world_layout
 from tests.support.layouts import TASKS, small_layout
@@ -78,17 +78,47 @@ def test_auc_variance_is_never_below_delong() -> None:
 
 
 def test_slices_agree_with_the_headline() -> None:
-    """A slice that holds every event has the headline's loss, accuracy and base rate, and its variances."""
+    """A slice that holds every event has the headline's loss and accuracy, and its variances by the design effect."""
     layout = world_layout(n_values=1)
     summary = count(layout, draw(layout, np.random.default_rng(4), 1_000))
-    whole, table = measure(summary), measure_slices(summary)
+    whole, table, effects = measure(summary), measure_slices(summary), slice_design_effects(summary)
     for name in ("log_loss", "brier", "accuracy"):
         headline = whole[name]
         assert isinstance(headline, Estimate)
         assert table.values[name][0] == pytest.approx(headline.value, abs=1e-12)
-        assert table.variances[name][0] == pytest.approx(headline.variance, rel=1e-9)
+        assert table.variances[name][0] == pytest.approx(headline.variance * effects[name], rel=1e-9)
     assert table.n[0] == 1_000
     assert len(table) == layout.n_slices
+
+
+def test_entities_that_repeat_widen_every_slice() -> None:
+    """Each row ten times over, by one entity: variances as of a tenth of the rows, in every slice."""
+    layout = world_layout(n_values=2)
+    found: dict[str, list[float]] = {name: [] for name in SLICE_METRICS}
+    for seed in range(24):
+        rows = draw(layout, np.random.default_rng(seed), 1_600)
+        rows["bucket"] = np.arange(1_600) % layout.n_buckets
+        once, repeated = count(layout, rows), count(layout, np.repeat(rows, 10))
+        alone, effects = slice_design_effects(once), slice_design_effects(repeated)
+        assert alone.keys() == effects.keys() == set(SLICE_METRICS)
+        before, after = measure_slices(once).variances, measure_slices(repeated).variances
+        for name in SLICE_METRICS:
+            found[name].append(effects[name])
+            filled = once["slice_outcomes"].sum(axis=(1, 2)) > 0
+            widened = (after[name] / before[name])[filled]
+            # Ten times the rows have a tenth of the variance, but for the half events and n - 1 of small samples.
+            assert widened == pytest.approx(effects[name] / alone[name] / 10.0, rel=0.02)
+    for effects_of_one in found.values():
+        # Each jackknife over 32 buckets has a relative standard deviation of 1 / sqrt(2 * 31) = 13 %, their mean 3 %.
+        assert np.mean(effects_of_one) == pytest.approx(10.0, rel=0.1)
+
+
+def test_few_entities_leave_the_variances_alone() -> None:
+    """With eleven entities, or one that has a third of the rows, leaving one out says nothing: no design effect."""
+    rows = draw(LAYOUT, np.random.default_rng(8), 1_100)
+    for buckets in (np.arange(1_100) % 11, np.where(np.arange(1_100) % 3 == 0, 0, np.arange(1_100) % 32)):
+        rows["bucket"] = buckets
+        assert set(slice_design_effects(count(LAYOUT, rows)).values()) == {1.0}
 
 
 @pytest.mark.parametrize("base_rate", [0.0, 0.001, 0.5, 1.0])

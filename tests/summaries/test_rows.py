@@ -183,8 +183,8 @@ def test_rows_are_the_header_and_then_the_layout() -> None:
     """The header is the same bytes under every layout, so stored rows are routed without their layout."""
     dtype = row_dtype(small_layout())
     assert dtype.names is not None
-    assert dtype.names == (*(HEADER.names or ()), "slices", "features", "backfilled", "given", "differs")
-    assert dtype.itemsize == HEADER.itemsize + 4 * 2 + 3 + 1 + 2 * 1  # a flag, and two masks of a bit a feature
+    assert dtype.names == (*(HEADER.names or ()), "slices", "features", "backfilled", "given", "differs", "high")
+    assert dtype.itemsize == HEADER.itemsize + 4 * 2 + 3 + 1 + 3 * 1  # a flag, and three masks of a bit a feature
     assert row_dtype(small_layout(slices=(), features=())).itemsize == HEADER.itemsize + 1 == 41
 
 
