@@ -10,6 +10,7 @@ from sentinel.diagnosis.evidence import find_suspects, is_mix
 from sentinel.diagnosis.own_metrics import describe_gap, raised
 from sentinel.diagnosis.proofs import depends_on_outcome, is_written_after
 from sentinel.diagnosis.report import Cause, Severity, Verdict
+from sentinel.diagnosis.signatures.scores import describe_stuck
 from sentinel.diagnosis.signatures.served_values import describe
 from sentinel.diagnosis.verdict import leakage_probability
 from sentinel.evaluation.drift import LARGE
@@ -18,6 +19,11 @@ from sentinel.evaluation.findings import Evaluation, FeatureFinding, Finding
 PAGE_PROBABILITY: Final = 0.8
 """Of the leakage family: at this and above verdicts were right 20 to 25 times of 20 to 25."""
 WARN_PROBABILITY: Final = 0.5
+DAY: Final = 86_400.0
+"""Seconds."""
+WEEK: Final = 7 * DAY
+"""Of prediction time, before which no gap pages by its size alone: traffic has a weekly cycle, and an offline estimate
+is a mean over it. A model that tells the weekend from the week looks broken on its first weekdays."""
 PATIENCE: Final = 3
 """Evaluations in a row that a verdict, a slice or a fault must last to be raised."""
 AT_ONCE: Final = 1
@@ -94,27 +100,44 @@ def _leakage(headline: Finding | None, evaluation: Evaluation, verdict: Verdict)
     if headline is None or probability < WARN_PROBABILITY:
         return
     culprit = f", first suspect {verdict.culprits[0].name!r}" if verdict.culprits else ""
+    grave = probability >= PAGE_PROBABILITY and evaluation.since_launch
     yield Condition(
         name="SentinelLeakageSuspected",
-        severity="critical" if probability >= PAGE_PROBABILITY and _at_launch(evaluation) else "warning",
+        severity=_severity(evaluation, verdict, grave=grave),
         metric="auc",
         cause=verdict.cause,
         summary=f"leakage in the offline estimate ({probability:.0%}), likeliest {verdict.cause.value}{culprit}: "
-        f"{describe_gap(headline)}; {rivals(verdict)}",
+        f"{describe_gap(headline)}; {rivals(verdict)}{_too_early(evaluation, verdict, grave=grave)}",
+    )
+
+
+def _severity(evaluation: Evaluation, verdict: Verdict, *, grave: bool) -> Severity:
+    return "critical" if grave and not _too_early(evaluation, verdict, grave=grave) else "warning"
+
+
+def _too_early(evaluation: Evaluation, verdict: Verdict, *, grave: bool) -> str:
+    """Why what would be a page is none yet, empty if it is one: whole weeks or a proof speak for it."""
+    if not grave or evaluation.covered_seconds >= WEEK or any(cause.family == "leakage" for cause in verdict.proven):
+        return ""
+    return (
+        f"; the outcomes are of {evaluation.covered_seconds / DAY:.1f} days of predictions, and a page takes a whole "
+        "week: a gap of weekdays or weekends alone closes with it"
     )
 
 
 def _gap(headline: Finding | None, evaluation: Evaluation, verdict: Verdict) -> Iterator[Condition]:
     if headline is None or not headline.alarm:
         return
-    at_launch = _at_launch(evaluation)
+    at_launch = evaluation.since_launch
+    grave = at_launch and not is_mix(evaluation)
     yield Condition(
         name="SentinelOfflineOnlineGap",
-        severity="critical" if at_launch and not is_mix(evaluation) else "warning",
+        severity=_severity(evaluation, verdict, grave=grave),
         metric="auc",
         cause=verdict.cause,
         summary=f"{describe_gap(headline)}, {'from launch on' if at_launch else 'not proven at launch'}; "
-        f"likeliest {verdict.cause.value} ({verdict.confidence:.0%}), {rivals(verdict)}",
+        f"likeliest {verdict.cause.value} ({verdict.confidence:.0%}), {rivals(verdict)}"
+        f"{_too_early(evaluation, verdict, grave=grave)}",
         patience=AT_ONCE,
     )
 
@@ -131,10 +154,6 @@ def _own(evaluation: Evaluation, verdict: Verdict) -> Iterator[Condition]:
             f"{rivals(verdict)}",
             patience=AT_ONCE,
         )
-
-
-def _at_launch(evaluation: Evaluation) -> bool:
-    return evaluation.launch.alarm and evaluation.confirmed
 
 
 def _slices(evaluation: Evaluation) -> Iterator[Condition]:
@@ -212,7 +231,7 @@ def _knew(feature: FeatureFinding) -> Iterator[str]:
     if ages is not None and is_written_after(ages.offline_n, ages.offline_after_prediction_ratio):
         yield f"was written after the prediction in {ages.offline_after_prediction_ratio:.0%} of offline rows"
     if backfill is not None and depends_on_outcome(backfill):
-        yield f"differs when recomputed in {backfill.mismatch_ratio:.0%}, and how depends on the outcome"
+        yield f"differs when recomputed in {backfill.mismatch_ratio:.0%}, and what it gained depends on the outcome"
 
 
 def _suspicious(feature: FeatureFinding) -> Iterator[str]:
@@ -249,7 +268,17 @@ def _data_quality(evaluation: Evaluation, counts: Mapping[str, int]) -> Iterator
     suspects = find_suspects(evaluation.features)
     # In its first days every feature that moves by the month is constant.
     may_be_constant = evaluation.launch.complete
-    struck = [s for s in suspects if s.missing_rose or (may_be_constant and s.constant and s.collapsed)]
+    lost = [s for s in suspects if may_be_constant and s.collapsed and (s.constant or s.fault is not None)]
+    struck = [s for s in suspects if s.missing_rose or s in lost]
+    stuck = evaluation.stuck_score
+    if stuck is not None and not struck:
+        yield Condition(
+            name="SentinelDataQuality",
+            severity="warning",
+            summary=f"{describe_stuck(stuck)}; it could be a default that is served where the model fails, or a part "
+            "of the traffic whose inputs are all alike",
+            needs="predictions",
+        )
     if not struck:
         return
     others = f", and {len(struck) - 1} more" if len(struck) > 1 else ""

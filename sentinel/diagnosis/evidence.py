@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from sentinel.baseline.evidence import StaticEvidence
 from sentinel.config.model import Alerts
-from sentinel.evaluation.findings import Evaluation, FeatureFinding, Finding, LaunchWindow, Value
+from sentinel.evaluation.faults import became_constant, share_rose
+from sentinel.evaluation.findings import Evaluation, Fault, FeatureFinding, Finding, LaunchWindow, Value
 from sentinel.evaluation.performance import standard_error
 from sentinel.stats.bayes import minimum_detectable_gap
 
@@ -19,24 +20,26 @@ COLLAPSE_SIZE: Final = 0.03
 """AUC that a feature must have lost: with many events any change passes the standard errors."""
 RANKED_SCORE: Final = 3.0
 """Standard errors from which a loss of that size is ranked as a suspicion, though it gets no name."""
-MISSING_RISE: Final = 0.2
-"""Rise in the share of missing values that counts as served differently,"""
-MISSING_ODDS_RATIO: Final = 4.0
-"""if the odds of missing quadrupled too: shares near one half move easily."""
-CONSTANT_SHARE: Final = 0.99
-"""Share of one bin from which a feature counts as constant,"""
-CONSTANT_BEFORE: Final = 0.9
-"""unless one bin already held this share offline."""
 SINCE_LAUNCH_SHARE: Final = 0.95
-"""A value that this share of all traffic carries has been there since launch."""
+"""What this share of all traffic carries has been there since launch; less, if the first panes show it too."""
+BROAD_DRIFT: Final = 0.1
+"""Excess PSI from which a feature counts as drifted."""
 OUT_OF_RANGE_SHARE: Final = 0.2
 """Share of values never seen offline that speaks of another unit or another source."""
+REVERSIBLE_AUC: Final = 0.6
+"""A feature from here on offline is reversed live"""
+REVERSED_SHARE: Final = 0.5
+"""if it is as good the other way round as this share of what it was: weak features turn around by themselves."""
+FAULT_TRAFFIC: Final = 0.1
+"""Share of all traffic that a fault must have lasted for: one that has just begun explains nothing yet."""
 USELESS_AUC: Final = 0.53
 """A feature up to this knows nothing of the outcome."""
 STRONG_FEATURE_AUC: Final = 0.9
 """One feature this good: 16 of 32 real leaks had it, 1 of 23 others."""
 LEAK_LIKE_AUC: Final = 0.78
 """Offline AUC from which a collapse with a launch gap may be called a leak rather than a suspicion."""
+HINT: Final = 1.0
+"""Log evidence of a gap from which nobody says that there is none."""
 SMALLEST_GAP: Final = 0.01
 """AUC; shares of a smaller gap are noise."""
 MIX_SHARE: Final = 0.6
@@ -51,6 +54,8 @@ RATE_SHIFT: Final = 0.25
 """Relative change of the base rate that is worth a word."""
 SURE: Final = 5.0
 """Standard errors from which such a change is taken as real."""
+
+_STRANGE: Final = ("out_of_range", "unseen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +74,36 @@ class Suspect:
     since_launch: bool
     top_offline: bool
     """No other feature knew more offline."""
+    fault: Fault | None = None
+    """Of a feature that lost some of its association: what it is served as until now, be it only lately."""
 
     @property
     def served_differently(self) -> bool:
         """Whether what is served has visibly changed."""
-        return self.missing_rose or self.constant or self.out_of_range
+        return self.missing_rose or self.constant or self.out_of_range or self.fault is not None
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has been served as next to nothing but missing or one value, be it only lately."""
+        return self.fault is not None and self.fault.ratio >= SINCE_LAUNCH_SHARE
+
+    @property
+    def struck_later(self) -> bool:
+        """Whether it stopped arriving some time after launch."""
+        return not self.since_launch and (self.missing_rose or self.fault is not None)
 
     @property
     def is_suspect(self) -> bool:
         """Whether it is worth a rank."""
         return self.served_differently or (self.score >= RANKED_SCORE and self.lost >= COLLAPSE_SIZE)
+
+    @property
+    def reversed(self) -> bool:
+        """Whether the feature ranks the other way round live, by far."""
+        before, after = self.finding.offline_auc.value, self.finding.online_auc.value
+        if not self.collapsed or before is None or after is None or before < REVERSIBLE_AUC:
+            return False
+        return 0.5 - after >= REVERSED_SHARE * (before - 0.5)
 
     @property
     def useless_live(self) -> bool:
@@ -112,7 +137,8 @@ class Evidence:
     changed : bool
         Performance has passed the alarm on a change after launch.
     at_launch : bool
-        It also stands in the launch window, and four windows later if those have come.
+        It also stands in the launch window, and four windows later if those have come: by the AUC, or by the steadiest
+        of the task's own metrics.
     retracted : bool
         It stood in the launch window but not at four of them.
     detectable : float or None, AUC
@@ -166,18 +192,30 @@ class Evidence:
         return 0.5 if self.headline.offline.value is None else self.headline.offline.value
 
     @property
+    def inputs_moved(self) -> bool:
+        """Whether a feature is distributed otherwise that is served as ever and has kept its meaning."""
+        struck = {s.finding.name for s in self.suspects if s.served_differently or s.collapsed}
+        features = (one for one in self.evaluation.features if one.name not in struck)
+        return any((one.excess_psi or 0.0) >= BROAD_DRIFT for one in features)
+
+    @property
     def gap(self) -> float:
         """Offline minus online AUC, 0 where there is none."""
         return self.headline.gap or 0.0
 
     @property
     def excludes_gap(self) -> bool:
-        """Whether the data are enough to say that there is no gap worth knowing."""
+        """Whether the data are enough to say that there is no gap worth knowing, and do not hint at one."""
         if not self.judged:
             return False
         shown = self.detectable is not None and self.detectable <= self.worth_knowing
         bounded = self.headline.upper is not None and self.headline.upper <= self.worth_knowing
-        return shown or bounded
+        return bounded or (shown and not self.hints_at_gap)
+
+    @property
+    def hints_at_gap(self) -> bool:
+        """Whether a gap is likelier than none, though it is far from an alarm."""
+        return (self.headline.log_evidence or 0.0) >= HINT
 
 
 def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts: Alerts) -> Evidence:
@@ -208,7 +246,7 @@ def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts:
         judged=headline.log_evidence is not None,
         stands=headline.alarm,
         changed=evaluation.change is not None and evaluation.change.alarm,
-        at_launch=headline.alarm and launch.alarm and evaluation.confirmed,
+        at_launch=headline.alarm and evaluation.since_launch,
         retracted=launch.alarm and not evaluation.confirmed,
         detectable=_detectable(headline, alerts),
         worth_knowing=alerts.tau + alerts.tolerance,
@@ -244,7 +282,7 @@ def is_mix(evaluation: Evaluation) -> bool:
     if share is None or ratio is None or share < MIX_SHARE or ratio < MIX_SLOPE_RATIO:
         return False
     suspects = find_suspects(evaluation.features)
-    return not any(s.collapsed and s.served_differently and s.useless_live for s in suspects)
+    return not any(s.is_gone or (s.collapsed and s.served_differently and s.useless_live) for s in suspects)
 
 
 def _mix_share(headline: Finding) -> float | None:
@@ -258,11 +296,20 @@ def _suspect(feature: FeatureFinding, top: float) -> Suspect:
     offline, online = feature.offline_auc.value, feature.online_auc.value
     lost = offline - online if offline is not None and online is not None else 0.0
     score = feature.collapse or 0.0
-    missing_rose = _missing_rose(feature)
-    out_of_range = feature.online_unseen_ratio >= OUT_OF_RANGE_SHARE
-    same = feature.online_top_share >= CONSTANT_SHARE and feature.offline_top_share < CONSTANT_BEFORE
-    constant = same and not out_of_range  # values beyond the last bin share a bin, not a value
-    share = max(feature.online_missing_ratio if missing_rose else 0.0, feature.online_top_share if constant else 0.0)
+    missing_rose = bool(share_rose(feature.online_missing_ratio, feature.offline_missing_ratio))
+    beyond = feature.online_unseen_ratio >= OUT_OF_RANGE_SHARE
+    out_of_range = beyond and _has_stayed(feature)
+    same = became_constant(feature.online_top_share, feature.offline_top_share)
+    constant = bool(same) and not beyond  # values beyond the last bin share a bin, not a value
+    fault = _ongoing(feature) if score >= RANKED_SCORE else None
+    kinds = {"missing"} if missing_rose else set()
+    kinds |= {"constant"} if constant else set()
+    kinds |= {"invalid", *_STRANGE} if out_of_range else set()
+    kinds |= set() if fault is None else {fault.kind}
+    share = (feature.online_missing_ratio if missing_rose else 0.0) + (
+        feature.online_unseen_ratio if out_of_range else 0.0
+    )
+    whole = max(share, feature.online_top_share if constant else 0.0) >= SINCE_LAUNCH_SHARE
     return Suspect(
         finding=feature,
         lost=lost,
@@ -271,15 +318,26 @@ def _suspect(feature: FeatureFinding, top: float) -> Suspect:
         missing_rose=missing_rose,
         constant=constant,
         out_of_range=out_of_range,
-        since_launch=max(share, feature.online_unseen_ratio if out_of_range else 0.0) >= SINCE_LAUNCH_SHARE,
+        since_launch=whole or any(one.from_launch and one.kind in kinds for one in feature.faults),
         top_offline=offline is not None and offline >= top,
+        fault=fault,
     )
 
 
-def _missing_rose(feature: FeatureFinding) -> bool:
-    before, after = feature.offline_missing_ratio, feature.online_missing_ratio
-    quadrupled = after * (1.0 - before) >= MISSING_ODDS_RATIO * before * (1.0 - after)
-    return after - before > MISSING_RISE and quadrupled
+def _has_stayed(feature: FeatureFinding) -> bool:
+    """Whether values never seen offline are those of a fault: a season brings some too, and takes them back."""
+    found = [fault for fault in feature.faults if fault.kind in _STRANGE]
+    return feature.online_unseen_ratio >= SINCE_LAUNCH_SHARE or all(fault.steady for fault in found)
+
+
+def _ongoing(feature: FeatureFinding) -> Fault | None:
+    """The longest fault that lasts, other than values never seen: those are judged by their share of all traffic."""
+    found = [
+        fault
+        for fault in feature.faults
+        if fault.kind not in _STRANGE and fault.until is None and fault.steady and fault.traffic_ratio >= FAULT_TRAFFIC
+    ]
+    return max(found, key=lambda fault: fault.n, default=None)
 
 
 def _detectable(headline: Finding, alerts: Alerts) -> float | None:

@@ -10,6 +10,7 @@ from sentinel.diagnosis.evidence import Evidence
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import NAMED, Scorecard
 from sentinel.diagnosis.signatures import MEANINGS, Signal
+from sentinel.diagnosis.signatures.signal import TRAINING_ROWS, WRITTEN_WHEN
 
 RIVAL: Final = 0.02
 """Probability from which a second cause is worth telling apart."""
@@ -41,7 +42,11 @@ def evidence_for(cause: Cause, evidence: Evidence, counts: Mapping[str, int]) ->
 
 
 def signals_that_tell_apart(
-    card: Scorecard, signals: Mapping[str, Signal], probabilities: Mapping[Cause, float], cause: Cause
+    card: Scorecard,
+    signals: Mapping[str, Signal],
+    probabilities: Mapping[Cause, float],
+    cause: Cause,
+    evidence: Evidence,
 ) -> tuple[str, ...]:
     """What would change the verdict's mind: the missing signals that weigh most between it and its rivals.
 
@@ -52,22 +57,35 @@ def signals_that_tell_apart(
     probabilities : mapping of Cause to float
     cause : Cause
         The verdict.
+    evidence : Evidence
+        What it was reached by: nobody is asked for what was given.
 
     Returns
     -------
     tuple of str
         The heaviest first.
     """
+    given = set(_given(evidence))
     weights: dict[str, float] = {}
     for rival in NAMED:
         if rival is cause or probabilities[rival] < RIVAL:
             continue
         for name, weight in card.weight_of_missing(cause, rival).items():
             wanted = MEANINGS[name].wanted
-            if wanted is not None and signals[name].value is None and weight >= LEAST_WEIGHT:
+            if wanted is not None and wanted not in given and signals[name].value is None and weight >= LEAST_WEIGHT:
                 weights[wanted] = max(weights.get(wanted, 0.0), weight * probabilities[rival])
     ranked = sorted(weights, key=lambda wanted: weights[wanted], reverse=True)
     return tuple(ranked[:MOST_WANTED])
+
+
+def _given(evidence: Evidence) -> Iterator[str]:
+    """Wishes that have been met, though some of their signals lack something else, such as the entities of rows."""
+    static = evidence.static
+    if (static.repeated_ratio, static.entity_overlap_ratio, static.before_train_end_ratio) != (None, None, None):
+        yield TRAINING_ROWS
+    suspects = [suspect.finding for suspect in evidence.suspects] or list(evidence.evaluation.features)
+    if any(one.ages is not None or one.backfill is not None for one in suspects):
+        yield WRITTEN_WHEN
 
 
 def _for_a_gap(evidence: Evidence, counts: Mapping[str, int]) -> Iterator[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from sentinel.baseline.gap_scale import scale_of
 from sentinel.config.model import Alerts
 from sentinel.evaluation.findings import Evaluation, Finding
-from sentinel.evaluation.gap import scale_of
 from sentinel.summaries.metrics import METRICS
 
 OWN: Final = (

@@ -8,27 +8,30 @@ from typing import Final
 from sentinel.config.durations import Duration
 from sentinel.evaluation.findings import Change, Counterfactual, Finding, Maturity, Overlap, Residuals, Value
 
-_PART_WORDS: Final = (
+PART_WORDS: Final = (
     ("slice_mix", "another mix of slices"),
     ("score_mix", "other scores within slices"),
     ("outcome", "other outcomes at the same scores"),
     ("label_selection", "outcomes known more often at some scores"),
 )
+"""The parts of a gap in the order in which they are taken, in words."""
+SPLIT: Final = ("mae", "rmse", "r2")
+"""A regression's own metrics whose parts are told."""
 LIKELY: Final = 0.5
 """Probability from which a start is told."""
 
 
 def parts(findings: Iterable[Finding]) -> Iterator[str]:
-    """What each step adds to the headline gap, and to that of a regression's errors; above 0 makes live worse."""
+    """What each step adds to the headline gap, and to those of a regression's metrics; above 0 makes live worse."""
     told = [f for f in findings if f.slice == "all" and f.gap is not None]
-    for headline in (*told[:1], *(f for f in told[1:] if f.metric == "mae")):
+    for headline in (*told[:1], *(f for f in told[1:] if f.metric in SPLIT)):
         yield from _parts_of(headline)
 
 
 def _parts_of(headline: Finding) -> Iterator[str]:
     if headline.parts.reason is not None:
         yield f"the {headline.metric} gap cannot be split: {headline.parts.reason}"
-    for name, words in _PART_WORDS:
+    for name, words in PART_WORDS:
         value = getattr(headline.parts, name)
         if value is None:
             continue

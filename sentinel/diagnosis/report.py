@@ -9,14 +9,17 @@ import msgspec
 from msgspec import Meta
 
 from sentinel.evaluation.findings import (
+    Calibration,
     Change,
     Counterfactual,
+    Delays,
     Drift,
     FeatureFinding,
     Finding,
     LaunchWindow,
     Maturity,
     Overlap,
+    ReliabilityBin,
     Residuals,
     Shift,
 )
@@ -54,13 +57,15 @@ _FAMILIES: dict[Cause, str] = {
 }
 
 Severity = Literal["critical", "warning", "info"]
+Answer = Literal["expected_drift", "fixed", "false_alarm", "confirmed", "other_cause"]
+"""What people say of a verdict; ``confirmed``: the named cause was right, ``other_cause``: another one was."""
 
 
 class Culprit(msgspec.Struct, frozen=True, kw_only=True):
     """A feature, slice or group that carries the gap."""
 
-    kind: Literal["feature", "slice", "group"]
-    name: str
+    kind: Annotated[Literal["feature", "slice", "group"], Meta(description="what carries it")]
+    name: Annotated[str, Meta(description="the name of the feature, slice or group")]
     weight: Annotated[float, Meta(description="share of the suspicion, 0 to 1", ge=0, le=1)]
 
 
@@ -75,8 +80,10 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The cause that explains the gap best, how sure, why, and what would settle it."""
 
     cause: Cause
-    family: str
-    confidence: Annotated[float, Meta(ge=0, le=1)]
+    family: Annotated[
+        str, Meta(description="leakage, pipeline or drift; or the cause itself, of none and insufficient_evidence")
+    ]
+    confidence: Annotated[float, Meta(description="probability of the cause", ge=0, le=1)]
     probabilities: Annotated[dict[str, float], Meta(description="cause -> probability, summing to 1")]
     culprits: tuple[Culprit, ...] = ()
     reasons: Annotated[tuple[str, ...], Meta(description="the evidence in words, with its numbers")] = ()
@@ -88,19 +95,20 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     ] = {}
     second: Annotated[SecondCause | None, Meta(description="a second cause beside the first, if one shows")] = None
     scorecard: Annotated[str | None, Meta(description="digest of the coefficients that weighed the evidence")] = None
+    proven: Annotated[tuple[Cause, ...], Meta(description="causes that a proof names, likeliest or not")] = ()
 
 
 class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """One alert over its life: when it fired, on how many outcomes, and when it was resolved."""
 
-    name: str
-    severity: Severity
-    metric: str | None = None
-    slice: str = "all"
+    name: Annotated[str, Meta(description="as in the alert rules")]
+    severity: Annotated[Severity, Meta(description="how grave it is")]
+    metric: Annotated[str | None, Meta(description="the metric that it is about, if about one")] = None
+    slice: Annotated[str, Meta(description="where: all, or column=value")] = "all"
     cause: Cause | None = None
     fired_at: Annotated[str, Meta(description="event time, RFC 3339")]
     n_outcomes: Annotated[int, Meta(description="outcomes known when it fired", ge=0)]
-    resolved_at: str | None = None
+    resolved_at: Annotated[str | None, Meta(description="event time, RFC 3339; null while it fires")] = None
     summary: Annotated[str, Meta(description="what moved, by how much, against which estimate, how sure")] = ""
 
 
@@ -108,36 +116,55 @@ class TimelinePoint(msgspec.Struct, frozen=True, kw_only=True):
     """The headline at one evaluation."""
 
     at: Annotated[str, Meta(description="event time, RFC 3339")]
-    n_predictions: int
-    n_outcomes: int
-    metric: str
-    online: float | None
-    gap: float | None
-    lower: float | None
-    upper: float | None
-    log_evidence: float | None
+    n_predictions: Annotated[int, Meta(description="predictions until then")]
+    n_outcomes: Annotated[int, Meta(description="outcomes behind the headline")]
+    metric: Annotated[str, Meta(description="the headline metric")]
+    online: Annotated[float | None, Meta(description="its live estimate")]
+    gap: Annotated[float | None, Meta(description="above 0: live is worse")]
+    lower: Annotated[float | None, Meta(description="lower bound of the gap, valid at every look (95 %)")]
+    upper: Annotated[float | None, Meta(description="upper bound of the gap, valid at every look (95 %)")]
+    log_evidence: Annotated[float | None, Meta(description="log Bayes factor of a gap beyond the tolerance")]
     cause: Cause
 
 
 class BaselineReference(msgspec.Struct, frozen=True, kw_only=True):
     """Which offline estimate this was held against."""
 
-    digest: str
-    created_at: str
-    n_rows: int
-    split_protocol: str | None
+    digest: Annotated[str, Meta(description="of the file, sha256")]
+    created_at: Annotated[str, Meta(description="RFC 3339")]
+    n_rows: Annotated[int, Meta(description="validation rows in it")]
+    split_protocol: Annotated[str | None, Meta(description="random, time or group, as the manifest states it")]
+
+
+class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody answered to a verdict, and the verdict as it stood then."""
+
+    sequence: Annotated[int, Meta(description="of its entry in the audit log", ge=1)]
+    at: Annotated[str, Meta(description="time of the clock, RFC 3339")]
+    who: Annotated[str, Meta(description="the name that was logged in")]
+    model: Annotated[str, Meta(description="the model")]
+    version: Annotated[str, Meta(description="its version")]
+    answer: Annotated[Answer, Meta(description="what was said of the verdict")]
+    note: Annotated[str, Meta(description="why, in the words of who answered")]
+    true_cause: Annotated[Cause | None, Meta(description="what it was, if somebody knows")] = None
+    cause: Annotated[Cause, Meta(description="what the verdict named")]
+    confidence: Annotated[float, Meta(description="of the verdict as it stood", ge=0, le=1)]
+    probabilities: Annotated[dict[str, float], Meta(description="cause -> probability, as it stood")] = {}
+    scorecard: Annotated[str | None, Meta(description="digest of the coefficients that weighed the evidence")] = None
+    through: Annotated[str | None, Meta(description="event time of the report that was answered, RFC 3339")] = None
+    baseline: Annotated[str, Meta(description="digest of the baseline that the model was held against")]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"api_version": "apiVersion"}):
     """One model version, at one moment of event time."""
 
-    api_version: Literal["sentinel/v1"] = API_VERSION
-    kind: Literal["Report"] = "Report"
-    model: str
-    version: str
-    task: str = "binary"
+    api_version: Annotated[Literal["sentinel/v1"], Meta(description="the version of this format")] = API_VERSION
+    kind: Annotated[Literal["Report"], Meta(description="what this object is")] = "Report"
+    model: Annotated[str, Meta(description="the model")]
+    version: Annotated[str, Meta(description="its version")]
+    task: Annotated[str, Meta(description="binary, multiclass, regression or ranking")] = "binary"
     through: Annotated[str | None, Meta(description="event-time watermark, RFC 3339; null before the first event")]
-    generated_by: str
+    generated_by: Annotated[str, Meta(description="the program and its version")]
     baseline: BaselineReference
     counts: Annotated[dict[str, int], Meta(description="predictions, outcomes, joined, duplicates, dead_letters, ...")]
     dead_letters: Annotated[dict[str, int], Meta(description="reason -> events refused")] = {}
@@ -152,8 +179,23 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, rename={"api_version": "
     overlaps: tuple[Overlap, ...] = ()
     maturity: Maturity | None = None
     residuals: Residuals | None = None
+    offline_calibration: Calibration | None = None
+    online_calibration: Calibration | None = None
+    reliability: Annotated[tuple[ReliabilityBin, ...], Meta(description="outcome rate by score on both sides")] = ()
+    delays: Delays | None = None
     alerts: tuple[Alert, ...] = ()
     timeline: tuple[TimelinePoint, ...] = ()
+    acknowledgement: Annotated[
+        Acknowledgement | None, Meta(description="the latest; of another verdict if its cause or baseline differs")
+    ] = None
+
+
+def is_acknowledged(report: Report) -> bool:
+    """Whether somebody has answered to the cause that the verdict names now, held against the same baseline."""
+    latest = report.acknowledgement
+    if latest is None:
+        return False
+    return latest.cause is report.verdict.cause and latest.baseline == report.baseline.digest
 
 
 def to_json(report: Report) -> bytes:

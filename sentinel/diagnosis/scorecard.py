@@ -227,24 +227,25 @@ def columns_of(values: Floats, means: Floats, scales: Floats) -> Floats:
 
 
 def build(file: ScorecardFile) -> Scorecard:
-    """Make a scorecard of its coefficients.
+    """Make a scorecard of its coefficients; a signal that is newer than the file has no weight.
 
     Raises
     ------
     ScorecardError
-        If they are for other signals or causes than this version's, or were altered.
+        If they are for signals or causes that this version does not know, lack one of its causes, or were altered.
     """
     if file.format != FORMAT:
         raise ScorecardError(f"the scorecard has format {file.format}, this version reads {FORMAT}")
     if file.digest != _digest(file):
         raise ScorecardError("the scorecard was altered after it was trained: its digest does not fit")
     unknown, absent = sorted(set(file.signals) - set(MEANINGS)), sorted(set(MEANINGS) - set(file.signals))
-    if unknown or absent:
+    if unknown:
         raise ScorecardError(
             "the scorecard was trained on other signals: "
             f"unknown here: {', '.join(unknown) or 'none'}; absent there: {', '.join(absent) or 'none'}"
         )
     signals = tuple(MEANINGS)
+    columns = dict.fromkeys(absent, Column(mean=0.0, scale=1.0)) | file.signals
     causes = {}
     for family in FAMILIES:
         members = tuple(cause.value for cause in NAMED if cause.family == family)
@@ -252,8 +253,8 @@ def build(file: ScorecardFile) -> Scorecard:
             causes[family] = _level(members, file.causes, signals, file.temperatures[family])
     return Scorecard(
         signals=signals,
-        means=np.array([file.signals[name].mean for name in signals]),
-        scales=np.array([file.signals[name].scale for name in signals]),
+        means=np.array([columns[name].mean for name in signals]),
+        scales=np.array([columns[name].scale for name in signals]),
         families=_level(FAMILIES, file.families, signals, file.temperatures[FAMILY]),
         causes=causes,
         prior=file.prior,

@@ -88,7 +88,7 @@ def _without(signal: Signal, first: Cause, gone: tuple[str, ...], share: float, 
 
 def _shifted(first: Cause, evidence: Evidence) -> SecondCause | None:
     """Other outcomes at equal scores, or a feature struck later, show beside any gap."""
-    struck = any(s.missing_rose and not s.since_launch for s in evidence.suspects)
+    struck = any(suspect.struck_later for suspect in evidence.suspects)
     if struck and first.family != "pipeline" and first is not Cause.TARGET_LEAKAGE:
         return SecondCause(cause=Cause.DATA_QUALITY_FAULT, probability=BESIDE)
     sure = evidence.coverage >= LEAST_COVERAGE and abs(evidence.rate_shift) >= RATE_SHIFT

@@ -11,7 +11,7 @@ import msgspec
 from sentinel.config.model import Alerts
 from sentinel.diagnosis import missing, quiet
 from sentinel.diagnosis.evidence import Evidence, gather
-from sentinel.diagnosis.proofs import PROOF, Proof, find_proofs
+from sentinel.diagnosis.proofs import Proof, find_proofs
 from sentinel.diagnosis.report import Cause, Culprit, Verdict
 from sentinel.diagnosis.scorecard import Score, Scorecard, shipped
 from sentinel.diagnosis.second import find_second
@@ -24,7 +24,7 @@ NO_LAUNCH_GAP: Final = 4.0
 OTHER_INPUTS: Final = 4.0
 """Log-odds against leakage where other scores that kept their meaning explain the gap: this removed the last 3 of 55
 drifts that looked like leaks, and cost 1 of 32 leaks. Also against a fault where no feature is served otherwise."""
-OTHER_INPUTS_DRIFT: Final = 3.0
+OTHER_INPUTS_DRIFT: Final = 5.0
 """And for covariate drift: a model that is as good as ever for each kind of case has met other cases."""
 TOO_GOOD_AUC: Final = 0.95
 TOO_GOOD: Final = math.log((20 / 32) / (1 / 23))
@@ -32,6 +32,12 @@ TOO_GOOD: Final = math.log((20 / 32) / (1 / 23))
 leaks did, 1 of 23 other streams."""
 STRONG_FEATURE: Final = math.log((16 / 32) / (1 / 23))
 """Or where the collapsed feature alone was as good as a model: 16 of 32, and 1 of 23."""
+INPUTS_MOVED: Final = 6.0
+"""And so much more where the inputs have moved too, beside what is served otherwise or has lost its meaning: copies of
+training rows in the validation rows also make other scores of the same meaning, but move no input."""
+REVERSED: Final = 4.0
+"""Log-odds against leakage where a feature that was good offline ranks the other way round live: what leaked is gone
+without it, and nothing is turned around. Values are swapped, coded otherwise, or mean something else."""
 CHANCE: Final = -4.6
 """Log-odds of nothing at all where a gap stands: the gate opens by chance once in a hundred models."""
 NO_REASON: Final = -3.0
@@ -107,7 +113,7 @@ def score(
     extra = dict.fromkeys(Cause, 0.0)
     proven = {cause for proof in proofs for cause in proof.causes}
     for cause in proven:
-        extra[cause] += PROOF
+        extra[cause] += max(proof.weight for proof in proofs if cause in proof.causes)
     extra[Cause.TARGET_LEAKAGE] += _too_good(evidence)
     if evidence.stands:
         extra[Cause.NONE] += CHANCE
@@ -116,7 +122,9 @@ def score(
         extra[cause] -= PROMOTED if evidence.promoted and cause.family == "leakage" else 0.0
     if not any(cause.family == "leakage" for cause in proven):
         against = 0.0 if _points_to_launch(evidence) else NO_LAUNCH_GAP
-        against += OTHER_INPUTS if evidence.is_mix else 0.0
+        other_inputs = OTHER_INPUTS + (INPUTS_MOVED if evidence.inputs_moved else 0.0)
+        against += other_inputs if evidence.is_mix else 0.0
+        against += REVERSED if any(suspect.reversed for suspect in evidence.suspects) else 0.0
         for cause in Cause:
             extra[cause] -= against if cause.family == "leakage" else 0.0
         if evidence.is_mix:
@@ -138,7 +146,12 @@ def _too_good(evidence: Evidence) -> float:
 
 
 def _points_to_launch(evidence: Evidence) -> bool:
-    """Whether the gap may have been there from launch on: never judged by the cumulative gap alone."""
+    """Whether the gap may have been there from launch on: never judged by the cumulative gap alone.
+
+    A gap that stood at launch and is gone at four launch windows was the launch's own: its first days, not a leak.
+    """
+    if evidence.retracted:
+        return False
     change, found = evidence.evaluation.change, evidence.launch.log_evidence
     likely = change is not None and change.launch >= LAUNCH_PROBABILITY
     return evidence.at_launch or likely or not evidence.launch.complete or (found is not None and found > 0)
@@ -152,15 +165,17 @@ def _scored(
     scored = score(evidence, proofs, signals, card, priors)
     probabilities = {cause: scored.probabilities.get(cause, 0.0) for cause in Cause}
     cause = _leading(probabilities)
-    weighed = [signals[name].words for name, weight in scored.reasons(cause) if weight >= _WORTH_SAYING]
-    proven = [proof.words for proof in proofs if cause in proof.causes]
+    weighed = [signals[name].words or "" for name, weight in scored.reasons(cause) if weight >= _WORTH_SAYING]
+    weighed.sort(key=lambda words: not words.startswith("feature "))  # what names a feature can be looked into
+    said = [proof.words for proof in proofs if cause in proof.causes]
     opening = [_headline_words(evidence, settings), *_reference_words(evidence)]
     since = signals["confirmed"].words if cause.family == "leakage" and evidence.at_launch else None
-    words = [*opening, *proven, *(said for said in (since, *weighed) if said is not None)]
-    wanted = missing.signals_that_tell_apart(card, signals, probabilities, cause)
+    words = [*opening, *said, *(one for one in (since, *weighed) if one)]
+    wanted = missing.signals_that_tell_apart(card, signals, probabilities, cause, evidence)
     verdict = _verdict(evidence, probabilities, words, counts, wanted)
     second = find_second(cause, evidence, signals, card, priors)
-    return msgspec.structs.replace(verdict, second=second, scorecard=card.digest)
+    proven = tuple(dict.fromkeys(cause for proof in proofs for cause in proof.causes))
+    return msgspec.structs.replace(verdict, second=second, scorecard=card.digest, proven=proven)
 
 
 def _verdict(

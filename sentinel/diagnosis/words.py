@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sentinel.diagnosis import particulars
-from sentinel.diagnosis.report import Alert, Culprit, Report, Verdict
+from sentinel.diagnosis.report import Alert, Culprit, Report, Verdict, is_acknowledged
 from sentinel.evaluation.findings import FeatureFinding, Finding, Value
 
 WIDTH: Final = 100
@@ -17,14 +17,14 @@ _MOST_SLICES: Final = 10
 _MOST_RIVALS: Final = 3
 _WORTH_NAMING: Final = 0.01
 
-_QUESTIONS: Final = {
+QUESTIONS: Final = {
     "regression": "high outcomes (above the offline median) from low ones",
     "ranking": "whether the item at a rank of the list, drawn for each prediction, proved relevant",
     "multiclass": "whether the likeliest class, or the second likeliest, of a prediction came true",
 }
 """What the AUC of a task is about, where it is not about positive outcomes."""
 
-_MEANINGS: Final = {
+MEANINGS: Final = {
     "target_leakage": "a feature knew the outcome when the model was validated, and does not when it serves",
     "temporal_leakage": "validation used what only the future knew",
     "group_leakage": "the same entities were in training and validation",
@@ -39,6 +39,7 @@ _MEANINGS: Final = {
     "none": "live is as good as validation promised",
     "insufficient_evidence": "neither a gap nor its absence can be shown yet",
 }
+"""What each verdict says, after its name."""
 
 
 def explain(report: Report) -> str:
@@ -86,11 +87,21 @@ def _opening(report: Report) -> Iterator[str]:
     if orphaned:
         met = counts.get("backfills", 0)
         yield from _wrapped(f"{met} backfills met their prediction, {orphaned} found none by their id or came too late")
-    if report.task in _QUESTIONS:
-        yield from _wrapped(f"AUC: how well predictions tell {_QUESTIONS[report.task]}")
+    if report.task in QUESTIONS:
+        yield from _wrapped(f"AUC: how well predictions tell {QUESTIONS[report.task]}")
     yield ""
-    yield from _wrapped(f"Verdict: {verdict.cause.value} ({verdict.confidence:.0%}): {_MEANINGS[verdict.cause.value]}")
+    yield from _wrapped(f"Verdict: {verdict.cause.value} ({verdict.confidence:.0%}): {MEANINGS[verdict.cause.value]}")
     yield from _rivals(verdict)
+    yield from _answered(report)
+
+
+def _answered(report: Report) -> Iterator[str]:
+    latest = report.acknowledgement
+    if latest is None:
+        return
+    told = latest.answer.replace("_", " ") + ("" if latest.true_cause is None else f" ({latest.true_cause.value})")
+    to = "" if is_acknowledged(report) else f" to an earlier verdict, {latest.cause.value}"
+    yield from _wrapped(f"{latest.who} answered{to} on {latest.at}: {told}. {latest.note}")
 
 
 def _rivals(verdict: Verdict) -> Iterator[str]:

@@ -105,7 +105,8 @@ class BackfillJoin:
         self._tally.count(KIND, results.ORPHANED, int((~on_time).sum()))
         at = at[on_time]
         here, came = rows[at], waiting[at]
-        note_backfill(here, came["features"], unpack_bits(came["given"], len(plan.layout.features)).astype(np.bool_))
+        given = unpack_bits(came["given"], len(plan.layout.features)).astype(np.bool_)
+        note_backfill(plan.layout, here, came["features"], given)
         rows[at] = here
         self._books[layout_id].observe_backfills(here)
         self._tally.count(KIND, results.JOINED, len(at), plan.key)
@@ -145,7 +146,7 @@ class BackfillJoin:
         again = rows["backfilled"] == 1
         if again.any():
             book.observe_backfills(rows[again], -1)
-        note_backfill(rows, bins, given)
+        note_backfill(plan.layout, rows, bins, given)
         book.observe_backfills(rows)
         self._store.update(keys, stored)
         self._tally.count(KIND, results.JOINED, int((~again).sum()), plan.key)

@@ -15,11 +15,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from sentinel.errors import CorruptArtifactError
 from sentinel.events.batch import (
     F64,
     I64,
@@ -36,6 +34,7 @@ from sentinel.events.rankings import RELEVANCE, Relevances
 from sentinel.pipeline import tally as results
 from sentinel.pipeline.ahead import GRADED_HEADER, N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
 from sentinel.pipeline.backfills import BackfillJoin
+from sentinel.pipeline.checkpoint import CheckpointMeta, put_checkpoint, put_panes, read_checkpoint, read_panes
 from sentinel.pipeline.hold import NEVER
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
@@ -50,20 +49,6 @@ from sentinel.summaries.rows import HEADER, LABELLED, ORPHAN, PENDING, Rows, bin
 EXPIRY_BATCH = 50_000
 
 _FOREVER = 1 << 62
-
-STATE_META, STATE_TALLY = "meta", "tally"
-
-
-class CheckpointMeta(msgspec.Struct):
-    """The checkpoint's small part: ``layouts`` by digest, ``names`` and ``widths`` (microseconds) by layout number."""
-
-    positions: dict[str, int]
-    watermark: int
-    layouts: dict[str, int]
-    names: dict[int, tuple[str, str]]
-    widths: dict[int, int]
-    expired_until: int = NEVER
-    joined_until: int = NEVER
 
 
 class PartitionPipeline:
@@ -413,12 +398,9 @@ class PartitionPipeline:
             If the store is full; nothing of the open transaction is durable then.
         """
         series = self.publish()
-        for layout_id, starts in self._unsaved.items():
-            for start in starts:
-                self._store.put_state(pane_name(layout_id, start), self._published[layout_id][start].to_bytes())
-        for layout_id, starts in self._vanished.items():
-            for start in starts:
-                self._store.put_state(pane_name(layout_id, start), None)
+        for layout_id, frozen in self._published.items():
+            unsaved = {start: frozen[start] for start in self._unsaved[layout_id]}
+            put_panes(self._store, layout_id, unsaved, self._vanished[layout_id])
         self._widths |= {layout_id: book.width_us for layout_id, book in self._books.items()}
         positions = dict(sorted(self.positions.items()))
         meta = CheckpointMeta(
@@ -430,24 +412,16 @@ class PartitionPipeline:
             self.expired_until,
             self.joined_until,
         )
-        self._store.put_state(STATE_META, msgspec.msgpack.encode(meta))
-        self._store.put_state(STATE_TALLY, self.tally.to_bytes())
+        put_checkpoint(self._store, meta, self.tally)
         self._store.commit()
         self._unsaved.clear()
         self._vanished.clear()
         return series
 
     def _restore(self) -> None:
-        stored = self._store.get_state(STATE_META)
+        stored = read_checkpoint(self._store, self.partition)
         if stored is not None:
-            try:
-                meta = msgspec.msgpack.decode(stored, type=CheckpointMeta)
-                self.tally = Tally.from_bytes(self._store.get_state(STATE_TALLY) or Tally().to_bytes())
-            except msgspec.MsgspecError as error:
-                raise CorruptArtifactError(
-                    f"partition {self.partition}: its checkpoint cannot be read: {error}; "
-                    "remove its directory to rebuild it from the log"
-                ) from error
+            meta, self.tally = stored
             self.positions, self.watermark = meta.positions, meta.watermark
             self.expired_until, self.joined_until = meta.expired_until, meta.joined_until
             self._layout_ids, self._names, self._widths = meta.layouts, meta.names, meta.widths
@@ -465,17 +439,10 @@ class PartitionPipeline:
 
     def _restored_book(self, layout_id: int, plan: ModelPlan) -> PaneBook:
         book = PaneBook(plan.layout, plan.pane_width_us, plan.max_panes)
-        prefix = pane_name(layout_id)
-        for name in self._store.state_names(prefix):
-            pane = Summary.from_bytes(plan.layout, self._store.get_state(name) or b"")
-            book.restore(int(name.removeprefix(prefix)), self._widths.get(layout_id, plan.pane_width_us), pane)
+        for start, pane in read_panes(self._store, layout_id, plan.layout):
+            book.restore(start, self._widths.get(layout_id, plan.pane_width_us), pane)
         self._published[layout_id] = {start: pane.freeze() for start, pane in book}
         return book
-
-
-def pane_name(layout_id: int, start: int | str = "") -> str:
-    """The stored name of a pane; without a start the prefix of all panes of its layout."""
-    return f"pane/{layout_id}/{start}"
 
 
 def _refuse(origin: Origin, row: int, *, expired: bool) -> DeadLetter:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from sentinel.pipeline.plan import ModelPlan
@@ -52,6 +52,28 @@ def settled_until(through_us: int, plan: ModelPlan) -> int:
         As :func:`outcomes_through` says.
     plan : ModelPlan
     """
-    if plan.absence == "negative":
-        return through_us - plan.keep_us
-    return through_us - (plan.layout.maturity_us or plan.horizon_us)
+    return through_us - settling_us(plan)
+
+
+def settling_us(plan: ModelPlan) -> int:
+    """The age at which the outcome of a prediction is settled, in microseconds."""
+    return plan.keep_us if plan.absence == "negative" else plan.layout.maturity_us or plan.horizon_us
+
+
+def lagging(views: Mapping[int, Progress], plan: ModelPlan) -> dict[int, int]:
+    """Partitions so far behind the furthest that outcomes which settle its predictions are unread in theirs.
+
+    Parameters
+    ----------
+    views : mapping of partition to PartitionView, or to what a checkpoint says
+    plan : ModelPlan
+
+    Returns
+    -------
+    dict of int to int
+        Partition to the event time until which its outcomes have been read, in microseconds since the epoch, where that
+        is behind by more than :func:`settling_us`. Partitions that have seen nothing yet do not lag.
+    """
+    through = {partition: outcomes_through([view], plan) for partition, view in views.items()}
+    furthest = max(through.values(), default=0)
+    return {partition: at for partition, at in through.items() if 0 < at < furthest - settling_us(plan)}

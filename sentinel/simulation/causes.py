@@ -29,7 +29,7 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "duplicate_leakage": ("exact", "near", "augmented", "oversampled"),
         "preprocessing_leakage": ("selection_on_all", "encoding_on_all"),
         "selection_optimism": ("best_of_10", "best_of_100", "best_of_1000"),
-        "train_serve_skew": ("scale", "default", "swap", "stale", "coding"),
+        "train_serve_skew": ("scale", "default", "swap", "stale", "coding", "null"),
         "covariate_drift": ("slice", "mean", "both"),
         "label_shift": ("by_half", "threefold"),
         "concept_drift": ("abrupt", "gradual", "recurring"),
@@ -42,15 +42,17 @@ VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "delay_shift",
             "selective_outcomes",
             "scaler_on_all",
+            "feedback",
         ),
     }
 )
 """Causes of the public contract, ``none`` for benign look-alikes, each with its variants."""
 
 LATER_RATIOS: Mapping[str, float] = MappingProxyType(
-    {"covariate_drift": 0.75, "label_shift": 0.75, "concept_drift": 0.85, "data_quality_fault": 0.85}
+    {"covariate_drift": 0.75, "label_shift": 0.75, "concept_drift": 0.85, "data_quality_fault": 1.0}
 )
-"""Share of trials in which a cause begins after the launch; for all others it is there from the start."""
+"""Share of trials in which a cause begins after the launch; for all others it is there from the start. What is served
+wrongly from the start is no fault but a skew: that is how the two are told apart."""
 
 _COPIED: dict[Severity, float] = {"small": 0.05, "medium": 0.2, "large": 0.6}
 _DIVERSITY: dict[Severity, int] = {"small": 8, "medium": 4, "large": 2}
@@ -89,6 +91,8 @@ class Mechanism:
         How much more common positives become.
     delay_factor : float
         How much longer live outcomes take.
+    acts_on_ratio : float in [0, 1)
+        Share of the positives with high scores that someone acts on in time, so that they never come about.
     selects_outcomes, scales_on_all : bool
     """
 
@@ -102,6 +106,7 @@ class Mechanism:
     law: Literal["abrupt", "gradual", "recurring"] | None = None
     factor: float = 1.0
     delay_factor: float = 1.0
+    acts_on_ratio: float = 0.0
     selects_outcomes: bool = False
     scales_on_all: bool = False
 
@@ -253,6 +258,7 @@ def _benign(variant: str, severity: Severity, nuisances: Nuisances, rng: np.rand
     return Mechanism(
         prepare=prepare,
         delay_factor=2.0 * size if variant == "delay_shift" else 1.0,
+        acts_on_ratio=0.05 * size if variant == "feedback" else 0.0,
         selects_outcomes=variant == "selective_outcomes",
         scales_on_all=variant == "scaler_on_all",
     )

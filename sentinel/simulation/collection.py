@@ -9,11 +9,13 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from sentinel import __version__
 from sentinel.errors import FatalError
 from sentinel.simulation.runner import Planted, Watched, watch
 from sentinel.simulation.trials import TrialPlan, play
@@ -28,8 +30,14 @@ Progress = Callable[[int, int], None]
 
 
 def key_of(plan: TrialPlan) -> bytes:
-    """Name a plan: the same plan, the same stream."""
-    return hashlib.sha256(repr(plan).encode()).digest()[:_KEY_BYTES]
+    """Name a plan: the same plan, the same stream, as this version watches it."""
+    return hashlib.sha256(f"{plan!r} {_form()}".encode()).digest()[:_KEY_BYTES]
+
+
+@cache
+def _form() -> str:
+    """The version, and what is kept of a stream: evidence that is new is not read from an old file."""
+    return f"{__version__} {msgspec.json.schema(Watched)}"
 
 
 def run_trial(plan: TrialPlan) -> Watched:

@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from sentinel.events.times import write_times
+
 ROWS_AT_ONCE = 2_000
 """Events encoded before the first of them is handed out: bounds memory, and still costs little per event."""
 
@@ -113,12 +115,12 @@ class _Writer:
 
     def _predictions(self, rows: npt.NDArray[np.int64]) -> Iterator[Event]:
         ids = self._ids[rows].tolist()
-        times = self._predicted_at[rows]
+        times = self._predicted_at[rows].astype(np.int64)
         features = self._objects(self._features, rows)
         slices = self._objects(self._slices, rows)
         groups = self._groups[rows].tolist()
         columns = zip(
-            ids, times.astype(np.int64).tolist(), _rfc3339(times), self._scores[rows].tolist(), groups,
+            ids, times.tolist(), write_times(times), self._scores[rows].tolist(), groups,
             features, slices, strict=True,
         )  # fmt: skip
         for key, at_us, predicted_at, score, group, feature_values, slice_values in columns:
@@ -138,9 +140,9 @@ class _Writer:
             yield Event(at_us, "prediction", key.encode(), _ENCODE(event))
 
     def _outcome_events(self, rows: npt.NDArray[np.int64]) -> Iterator[Event]:
-        times = self._outcome_at[rows]
+        times = self._outcome_at[rows].astype(np.int64)
         columns = zip(
-            self._ids[rows].tolist(), times.astype(np.int64).tolist(), _rfc3339(times),
+            self._ids[rows].tolist(), times.tolist(), write_times(times),
             self._outcomes[rows].tolist(), strict=True,
         )  # fmt: skip
         for key, at_us, outcome_at, outcome in columns:
@@ -195,10 +197,6 @@ def _is_time(column: pd.Series[Any]) -> bool:
     return bool(pd.api.types.is_datetime64_any_dtype(column.dtype))
 
 
-def _rfc3339(times: Objects) -> list[str]:
-    return [f"{text}Z" for text in np.datetime_as_string(times, unit="us").tolist()]
-
-
 def _whole(values: Objects) -> Objects:
     """Write floats that all are whole numbers as integers; a missing one is never looked at."""
     if values.dtype.kind != "f":
@@ -214,7 +212,7 @@ def _plain(column: pd.Series[Any]) -> Objects:
         return column.to_numpy()
     if _is_time(column):
         times = _times(column)
-        texts = np.array(_rfc3339(times), object)
+        texts = np.array(write_times(times.astype(np.int64)), object)
         texts[np.isnat(times)] = None
         return texts
     values = column.astype(object).to_numpy(dtype=object, copy=True)

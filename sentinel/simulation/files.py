@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from sentinel.config.times import rfc3339_of
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -95,7 +97,7 @@ def write_truth(simulated: SimulatedStream, path: Path) -> None:
         "severity": truth.severity,
         "second_cause": truth.second_cause,
         "culprits": list(truth.culprits),
-        "onset": None if truth.onset is None else truth.onset.isoformat().replace("+00:00", "Z"),
+        "onset": None if truth.onset is None else rfc3339_of(truth.onset),
         "offline_auc": truth.offline_auc,
         "online_auc": truth.online_auc,
         "gap": truth.gap,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import expit, ndtr
 
 from sentinel.simulation.law import HISTORY_DAYS
 from sentinel.simulation.rows import F64, I64, Field, Rows
@@ -108,7 +108,10 @@ class FutureValue:
 
 @dataclass(frozen=True, slots=True)
 class WholeHistoryCount:
-    """Events of an entity, counted over the whole extract, days after the prediction included."""
+    """Events of an entity, counted over the whole extract, days after the prediction included.
+
+    Entities at risk have more events all along: what can be served, those before the prediction, says something too.
+    """
 
     name: str
     separation: float
@@ -133,7 +136,8 @@ class WholeHistoryCount:
 
     def _past(self, rows: Rows, rng: np.random.Generator) -> F64:
         days = np.minimum(rows.at + HISTORY_DAYS, HISTORY_DAYS)  # older events are archived
-        return rng.poisson(self.rate * days).astype(np.float64)
+        risk = 0.6 + 0.8 * expit(rows.log_odds + 1.0)
+        return rng.poisson(self.rate * days * risk).astype(np.float64)
 
     def _after(self, rows: Rows, end: float, rng: np.random.Generator) -> F64:
         days = np.maximum(end - rows.at, 0.0)

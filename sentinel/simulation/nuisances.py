@@ -122,11 +122,11 @@ def draw_nuisances(rng: np.random.Generator) -> Nuisances:
     -------
     Nuisances
     """
-    n_train, n_validation = round(_log_uniform(rng, 500, 8_000)), round(_log_uniform(rng, 500, 8_000))
+    n_train, n_validation = round(_log_uniform(rng, 500, 12_000)), round(_log_uniform(rng, 500, 20_000))
     return Nuisances(
         n_train=n_train,
         n_validation=n_validation,
-        n_stream=round(_log_uniform(rng, 3_000, 12_000)),
+        n_stream=round(_log_uniform(rng, 3_000, 20_000)),
         base_rate=_base_rate(rng, n_train, n_validation),
         learner=_choice(rng, ("logistic", "boosting", "forest")),
         capacity=float(rng.random()),

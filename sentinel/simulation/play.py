@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from sentinel.config.times import rfc3339_of
 from sentinel.simulation import copies, drifts, frames, models, serving
 from sentinel.simulation.causes import VARIANTS, Mechanism, mechanism
 from sentinel.simulation.law import HISTORY_DAYS, Law, Setting
@@ -27,6 +28,8 @@ _WORLD, _LAW, _OFFLINE, _MODEL, _STREAM, _FINISH, _PLANT = range(7)
 """Each step has random numbers of its own, so that what one cause draws leaves the others as they were."""
 _GAP_COLUMNS = 4
 _BACKFILLED = 0.5
+_ACTED_UPON = 0.2
+"""Share of the predictions, the highest, that someone acts on."""
 _LATEST = 0.7
 """Share of the history after which a split by time puts rows into validation."""
 
@@ -298,6 +301,8 @@ def _finish(
     nuisances, fields = plan.nuisances, offline.fields
     train, validation, rows = offline.train, offline.validation, live.rows
     scores = [score(part.x) for part in (train, validation, rows)]
+    for item in planted:
+        live.rows = rows = _acted_upon(rows, scores[2], item.does.acts_on_ratio, item.rng)
     slower = max(item.does.delay_factor for item in planted)
     delays = [
         frames.delays_us(len(part), nuisances.delay, nuisances.delay_hours * factor, rng)
@@ -325,6 +330,15 @@ def _finish(
         availability=_availability(nuisances, offline) if nuisances.declares_availability else {},
         train_file_given=nuisances.gives_train,
     )
+
+
+def _acted_upon(rows: Rows, scores: F64, ratio: float, rng: np.random.Generator) -> Rows:
+    """Positives among the highest scores that were prevented because of their score."""
+    if not ratio:
+        return rows
+    is_high = scores >= np.quantile(scores, 1.0 - _ACTED_UPON)
+    prevented = is_high & (rows.outcome == 1) & (rng.random(len(rows)) < ratio)
+    return _both_classes(replace(rows, outcome=np.where(prevented, 0, rows.outcome)))
 
 
 def _reported(
@@ -389,8 +403,8 @@ def _manifest(plan: TrialPlan, offline: _Offline, train: pd.DataFrame) -> dict[s
         times = train["predicted_at"]
         manifest["train"] = {
             "rows": len(train),
-            "start": times.min().isoformat().replace("+00:00", "Z"),
-            "end": times.max().isoformat().replace("+00:00", "Z"),
+            "start": rfc3339_of(times.min()),
+            "end": rfc3339_of(times.max()),
         }
     if nuisances.states_candidates:
         chosen = plan.variant.removeprefix("best_of_") if plan.cause == "selection_optimism" else ""
@@ -425,5 +439,11 @@ def _backfills(live: _Live, fields: tuple[Field, ...], stream: pd.DataFrame, rng
 
 def _availability(nuisances: Nuisances, offline: _Offline) -> dict[str, Availability]:
     """What the team declares: the truth where its stamps are right, else that all is there in time."""
+    from sentinel.simulation.leaks import FutureValue
+
+    declared: dict[str, Availability] = {field.name: "at_prediction" for field in offline.fields}
     late = _late_names(offline) if nuisances.stamps_are_right else frozenset[str]()
-    return {field.name: "after_outcome" if field.name in late else "at_prediction" for field in offline.fields}
+    for leak in offline.leaks:
+        when: Availability = "after_outcome" if isinstance(leak, FutureValue) else "after_prediction"
+        declared |= {field.name: when for field in leak.fields if field.name in late}
+    return declared

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from sentinel.config.times import rfc3339_of
 from sentinel.simulation import catalogue, learner
 from sentinel.simulation.scenario import ENVELOPE, Drawn, Recipe, SimulatedStream, Sizes, Truth
 
@@ -80,8 +81,8 @@ def _manifest(recipe: Recipe, drawn: Drawn, seed: int) -> dict[str, Any]:
         "split": {"protocol": recipe.protocol, "seed": seed},
         "train": {
             "rows": len(drawn.train),
-            "start": times.min().isoformat().replace("+00:00", "Z"),
-            "end": times.max().isoformat().replace("+00:00", "Z"),
+            "start": rfc3339_of(times.min()),
+            "end": rfc3339_of(times.max()),
         },
         "candidates": 1,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -30,15 +31,22 @@ from sentinel.diagnosis.verdict import passes_gate
 from sentinel.simulation.runner import Look, Planted, Watched
 from sentinel.stats.arrays import Booleans, Floats
 
-PENALTY: Final = 0.03
+PENALTY: Final = 0.003
 """Of a squared weight, against the mean log loss: chosen by leaving one generator out."""
 MISSING_PENALTY: Final = 5.0
 """Times as much for the indicator of a missing signal: what is absent in training is absent for the simulator's
 reasons."""
 FOLDS: Final = 5
-"""Parts, by world, of which each is scored by a model that has not seen it: the temperature is fitted to that."""
+"""Parts, by world, of which each is scored by a model that has not seen it: the temperature is fitted to that. With
+several generators each is a part of its own, for the worlds that a scorecard will meet are of none of them."""
+SMALL: Final = 0.2
+"""Of the runs of the largest generator: one with fewer is no part of its own. What is learnt from a few runs would set
+the temperature of all, so its worlds are dealt out to the parts of the others."""
 DROPPED: Final = 0.5
 """Chance that a kind of optional evidence is withheld in the second copy of a run."""
+LEAST_SHARE: Final = 0.1
+"""Of a family, or of a cause within it, that is held possible however seldom it passed the gate: how common a cause is
+among simulated worlds says little of how common it is elsewhere."""
 LEAST_SCALE: Final = 0.05
 """Of a signal's standard deviation: one that hardly ever differs is not blown up."""
 
@@ -50,7 +58,7 @@ OPTIONAL: Final[tuple[tuple[str, ...], ...]] = (
     ("fitted_on_validation",),
     ("offline_after_prediction", "staleness", "too_old"),
     ("backfill_",),
-    ("declared_too_late", "outside_declared_range"),
+    ("declared_", "outside_declared_range"),
 )
 """Beginnings of the names of signals that come and go together."""
 
@@ -134,7 +142,7 @@ def train(runs: Sequence[Run], *, seed: int = 0, on: Mapping[str, Any] | None = 
     has_missing = (~known).any(axis=0) & known.any(axis=0)
     x[:, len(means) :] *= has_missing
     causes = np.array([run.cause.value for run in runs] * 2)
-    folds = _folds([run.world for run in runs], random)
+    folds = _folds(runs, random)
     levels = {FAMILY: FAMILIES} | {
         family: tuple(c.value for c in NAMED if c.family == family)
         for family in FAMILIES
@@ -180,10 +188,16 @@ def _withheld(values: Floats, random: np.random.Generator) -> Floats:
     return copy
 
 
-def _folds(worlds: Sequence[str], random: np.random.Generator) -> Integers:
-    names = sorted(set(worlds))
-    fold = dict(zip(names, random.permutation(len(names)) % FOLDS, strict=True))
-    return np.array([fold[world] for world in worlds], np.int64)
+def _folds(runs: Sequence[Run], random: np.random.Generator) -> Integers:
+    sizes = Counter(run.generator for run in runs)
+    generators = sorted(name for name, n in sizes.items() if n >= SMALL * max(sizes.values()))
+    worlds = sorted({run.world for run in runs if len(generators) == 1 or run.generator not in generators})
+    if len(generators) > 1:
+        dealt = dict(zip(worlds, random.permutation(len(worlds)) % len(generators), strict=True))
+        folds = (dealt[r.world] if r.world in dealt else generators.index(r.generator) for r in runs)
+        return np.fromiter(folds, np.int64, len(runs))
+    fold = dict(zip(worlds, random.permutation(len(worlds)) % FOLDS, strict=True))
+    return np.array([fold[run.world] for run in runs], np.int64)
 
 
 def _bounds(names: Sequence[str], *, is_family: bool, has_missing: Booleans) -> tuple[Floats, Floats]:
@@ -209,7 +223,7 @@ def _fit_level(
         return np.zeros(n_names), np.zeros((n_names, x.shape[1])), 1.0
     bias, weights = fit(x, y, n_names, bounds)
     logits = np.zeros((len(y), n_names))
-    for fold in range(FOLDS):
+    for fold in np.unique(folds):
         out = folds == fold
         if not out.any() or out.all():
             continue
@@ -229,14 +243,14 @@ def fit(
     y : int array, shape (n,)
         Class of each row.
     n_names : int
-        Classes; one without a row gets a constant that makes it rare.
+        Classes; one without a row gets a constant of that share.
     bounds : pair of float arrays, shape (n_names, n_columns)
     penalty : float
 
     Returns
     -------
     (bias, weights), shapes (n_names,) and (n_names, n_columns)
-        The bias gives the classes their shares among the rows back.
+        The bias gives the classes their shares among the rows back, but none less than ``LEAST_SHARE``.
     """
     n_columns = x.shape[1]
     counts = np.bincount(y, minlength=n_names).astype(np.float64)
@@ -272,12 +286,12 @@ def fit(
     )
     weights = np.zeros(n_names * n_columns)
     weights[free] = found.x[n_names:]
-    bias = found.x[:n_names] + np.log(np.maximum(share, 0.5 / max(len(y), 1)) * n_names)
+    bias = found.x[:n_names] + np.log(np.maximum(share, LEAST_SHARE) * n_names)
     return bias, weights.reshape(n_names, n_columns)
 
 
 def fit_temperature(logits: Floats, y: Integers) -> float:
-    """The temperature at which held-out rows are likeliest, within .5 and 4.
+    """The temperature at which held-out rows are likeliest, within 1 and 4: a scorecard is never made surer.
 
     Parameters
     ----------
@@ -294,7 +308,7 @@ def fit_temperature(logits: Floats, y: Integers) -> float:
         scaled = scaled - scaled.max(axis=1, keepdims=True)
         return float(np.mean(np.log(np.exp(scaled).sum(axis=1)) - scaled[np.arange(len(y)), y]))
 
-    return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.5), np.log(4.0)), method="bounded").x))
+    return float(np.exp(minimize_scalar(loss, bounds=(0.0, np.log(4.0)), method="bounded").x))
 
 
 def _row(bias: float, weights: Floats) -> Weights:

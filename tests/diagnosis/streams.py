@@ -14,12 +14,12 @@ from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
 from sentinel.config import load_config
 from sentinel.config.model import Columns
+from sentinel.config.times import rfc3339
 from sentinel.diagnosis.alerts import AlertBook
 from sentinel.diagnosis.report import Alert, Verdict
 from sentinel.diagnosis.verdict import diagnose
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
-from sentinel.evaluation.times import rfc3339
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.simulation import simulate
 from sentinel.simulation.files import write_files

@@ -10,6 +10,7 @@ import pytest
 
 from sentinel.config.model import Alerts
 from sentinel.diagnosis.conditions import Condition, conditions
+from sentinel.diagnosis.report import Cause, Verdict
 from sentinel.diagnosis.verdict import diagnose
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Ages, Backfill, Change, Drift, Evaluation
@@ -27,7 +28,7 @@ AGES = Ages(
     n=0, offline_n=500, after_prediction_ratio=0.0, offline_after_prediction_ratio=0.3, median_seconds=None,
     offline_median_seconds=60.0, too_old_ratio=None,
 )  # fmt: skip
-BACKFILL = Backfill(n=400, mismatch_ratio=0.5, n_with_outcome=400, outcome_log_odds=3.0, p_value=1e-9)
+BACKFILL = Backfill(n=400, mismatch_ratio=0.5, n_with_outcome=400, outcome_log_odds=3.0, p_value=1e-9, growth_p=1e-9)
 
 
 def _raised(evaluation: Evaluation) -> dict[str, Condition]:
@@ -44,6 +45,68 @@ def test_a_quiet_model_raises_none_of_them() -> None:
     """The world that all the others are twisted from."""
     names = {"SentinelPerformanceChanged", "SentinelFutureFeature", "SentinelDrift"}
     assert not names & _raised(QUIET).keys()
+
+
+@pytest.mark.parametrize(
+    ("by_auc", "confirmed", "by_own", "severity"),
+    [
+        (True, True, None, "critical"),
+        (True, False, None, "warning"),
+        (False, True, None, "warning"),
+        (False, True, False, "warning"),
+        (False, True, True, "critical"),  # a ranking: the question sees little of what its NDCG shows
+        (True, False, True, "critical"),
+    ],
+)
+def test_leakage_pages_where_the_gap_was_there_from_launch(
+    by_auc: bool, confirmed: bool, by_own: bool | None, severity: str
+) -> None:
+    """At .8, by the AUC inside the launch window or by the task's own metric there, whatever the task."""
+    window = msgspec.structs.replace(QUIET.launch, alarm=by_auc)
+    own = None if by_own is None else msgspec.structs.replace(QUIET.launch, alarm=by_own)
+    found = msgspec.structs.replace(
+        QUIET, launch=window, confirmed=confirmed, own_launch=own, covered_seconds=7 * 86_400.0
+    )
+    raised = {condition.name: condition for condition in conditions(found, _leaking(), COUNTS)}
+    assert raised["SentinelLeakageSuspected"].severity == severity
+
+
+@pytest.mark.parametrize(
+    ("days", "proven", "severity"),
+    [
+        (6.99, (), "warning"),
+        (6.99, (Cause.TRAIN_SERVE_SKEW,), "warning"),
+        (0.5, (Cause.TEMPORAL_LEAKAGE,), "critical"),
+        (7.0, (), "critical"),
+    ],
+)
+def test_a_gap_pages_after_a_whole_week_or_by_a_proof(days: float, proven: tuple[Cause, ...], severity: str) -> None:
+    """Five weekdays look like a leak to a model that knows the weekend; the summary says what the page waits for."""
+    headline = QUIET.findings[0]
+    assert (headline.metric, headline.slice) == ("auc", "all")
+    findings = (msgspec.structs.replace(headline, alarm=True, gap=0.15), *QUIET.findings[1:])
+    window = msgspec.structs.replace(QUIET.launch, alarm=True)
+    found = msgspec.structs.replace(
+        QUIET, findings=findings, launch=window, confirmed=True, covered_seconds=days * 86_400.0
+    )
+    leaking = msgspec.structs.replace(_leaking(), proven=proven)
+    raised = {condition.name: condition for condition in conditions(found, leaking, COUNTS)}
+    for name in ("SentinelLeakageSuspected", "SentinelOfflineOnlineGap"):
+        assert raised[name].severity == severity
+        assert (f"the outcomes are of {days:.1f} days" in raised[name].summary) == (severity == "warning")
+
+
+def test_a_drift_says_nothing_of_weeks() -> None:
+    """What would not page in a month either is not said to wait for a week."""
+    found = msgspec.structs.replace(QUIET, launch=msgspec.structs.replace(QUIET.launch, alarm=False))
+    raised = {condition.name: condition for condition in conditions(found, _leaking(), COUNTS)}
+    assert "week" not in raised["SentinelLeakageSuspected"].summary
+
+
+def _leaking() -> Verdict:
+    verdict = diagnose(QUIET, BASELINE, COUNTS)
+    leak = dict.fromkeys(verdict.probabilities, 0.0) | {"target_leakage": 0.8, "train_serve_skew": 0.2}
+    return msgspec.structs.replace(verdict, cause=Cause.TARGET_LEAKAGE, probabilities=leak)
 
 
 @pytest.mark.parametrize(("alarm", "loss_alarm", "severity"), [(True, False, "warning"), (False, True, "info")])
@@ -71,8 +134,8 @@ def test_a_feature_from_the_future_is_raised(fields: dict[str, Any], severity: s
 
 
 def test_a_backfill_that_differs_whatever_the_outcome_is_no_future() -> None:
-    """Served wrongly is another matter than knowing too much."""
-    once = msgspec.structs.replace(BACKFILL, p_value=0.2)
+    """Served wrongly is another matter than knowing too much, even where the mismatch depends on the outcome."""
+    once = msgspec.structs.replace(BACKFILL, growth_p=0.2)
     assert "SentinelFutureFeature" not in _raised(_with_feature(backfill=once))
 
 

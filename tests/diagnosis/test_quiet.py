@@ -11,13 +11,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentinel.baseline.evidence import StaticEvidence
 from sentinel.config.model import Alerts
-from sentinel.diagnosis.evidence import LEVEL_SHIFT, RATE_SHIFT, Evidence, gather
-from sentinel.diagnosis.quiet import EVIDENT, EXCLUDED, LEAST_COVERAGE, LEAST_SERVED, RARE, UNKNOWN, assess, softmax
+from sentinel.diagnosis.evidence import HINT, LEVEL_SHIFT, RATE_SHIFT, Evidence, gather
+from sentinel.diagnosis.quiet import (
+    COPIES,
+    EVIDENT,
+    EXCLUDED,
+    LEAST_COVERAGE,
+    LEAST_SERVED,
+    NEVER_THERE,
+    NEVER_THERE_BEST,
+    OVERSAMPLED,
+    PERHAPS_OVERSAMPLED,
+    RARE,
+    UNKNOWN,
+    assess,
+    softmax,
+)
 from sentinel.diagnosis.report import Cause
 from sentinel.evaluation.findings import Finding
 from tests.diagnosis.test_mix import split, valued
-from tests.diagnosis.test_proofs import feature
+from tests.diagnosis.test_proofs import feature, stuck
 from tests.evaluation.worlds import Meta
 
 N_OTHERS = len(Cause) - 2
@@ -33,8 +48,8 @@ def evidence(*, excludes: bool, missing: float | None = None, **changes: Any) ->
         {"predictions": 5_000, "joined": 5_000},
         Alerts(),
     )
-    return replace(found, judged=True, detectable=0.0 if excludes else 9.0,
-                   headline=msgspec.structs.replace(found.headline, upper=None), **changes)  # fmt: skip
+    quiet = msgspec.structs.replace(found.headline, upper=None, log_evidence=0.0)
+    return replace(found, judged=True, detectable=0.0 if excludes else 9.0, **{"headline": quiet} | changes)
 
 
 def test_an_excluded_gap_is_none() -> None:
@@ -123,9 +138,75 @@ def test_other_outcomes_at_equal_scores_are_label_shift(
     assert way is None or f"25% {way} frequent" in words[0]
 
 
+def never_served(*, best: bool) -> Evidence:
+    """A feature that knew .8 offline and is missing in all of live; another knew more, or less."""
+    other = valued(0.9 if not best else 0.6)
+    struck = feature(online_missing_ratio=1.0, online_auc=valued(0.5))
+    beside = feature(lost=False, name="tenure", offline_auc=other, online_auc=other)
+    found = gather(
+        msgspec.structs.replace(split(None, None), features=(struck, beside)),
+        Meta(),
+        {"predictions": 5_000, "joined": 5_000},
+        Alerts(),
+    )
+    return replace(
+        found, judged=True, detectable=0.0, headline=msgspec.structs.replace(found.headline, log_evidence=0.0)
+    )
+
+
+@pytest.mark.parametrize(("log_evidence", "cause"), [(HINT, Cause.INSUFFICIENT_EVIDENCE), (HINT - 1e-9, Cause.NONE)])
+def test_a_hint_of_a_gap_forbids_none(log_evidence: float, cause: Cause) -> None:
+    """A gap worth knowing would have been shown, but a smaller one is likely: nobody says that all is well."""
+    found = evidence(excludes=True)
+    hinting = replace(found, headline=msgspec.structs.replace(found.headline, log_evidence=log_evidence))
+    probabilities, words = assess(hinting)
+    assert max(probabilities, key=lambda one: probabilities[one]) is cause
+    assert bool(words) is (cause is Cause.INSUFFICIENT_EVIDENCE)
+
+
+@pytest.mark.parametrize(("best", "less"), [(True, NEVER_THERE_BEST), (False, NEVER_THERE)])
+def test_a_value_that_is_never_served_may_not_exist_yet(best: bool, less: float) -> None:
+    """Skew comes first, a leak close behind, closer if no feature knew more; both are said."""
+    probabilities, words = assess(never_served(best=best))
+    assert max(probabilities, key=lambda cause: probabilities[cause]) is Cause.TRAIN_SERVE_SKEW
+    odds = probabilities[Cause.TRAIN_SERVE_SKEW] / probabilities[Cause.TARGET_LEAKAGE]
+    assert odds == pytest.approx(math.exp(less))
+    assert "may not exist yet" in words[1]
+
+
+@pytest.mark.parametrize(
+    ("rate", "oversampled", "lead"),
+    [
+        (-0.5, COPIES, -OVERSAMPLED),
+        (-0.5, None, PERHAPS_OVERSAMPLED),
+        (-0.5, 0.0, EVIDENT),
+        (0.5, COPIES, EVIDENT),  # copies of positives cannot make them rarer offline
+    ],
+)
+def test_positives_that_were_copied_make_live_ones_look_rare(
+    rate: float, oversampled: float | None, lead: float
+) -> None:
+    """Where training rows show the copies they are named; where nobody can look, they stay likely."""
+    static = StaticEvidence(oversampled_ratio=oversampled)
+    found = evidence(excludes=True, rate_shift=rate, level_shift=rate, coverage=1.0, static=static)
+    probabilities, _ = assess(found)
+    odds = probabilities[Cause.LABEL_SHIFT] / probabilities[Cause.DUPLICATE_LEAKAGE]
+    assert math.log(odds) == pytest.approx(lead)
+
+
 @given(st.lists(st.floats(-1e6, 1e6), min_size=len(Cause), max_size=len(Cause)))
 def test_softmax_is_a_distribution(scores: list[float]) -> None:
     """Whatever the log-odds, probabilities sum to one and keep their order."""
     found = softmax(dict(zip(Cause, scores, strict=True)))
     assert math.fsum(found.values()) == pytest.approx(1.0)
     assert found[list(Cause)[scores.index(max(scores))]] == max(found.values())
+
+
+@pytest.mark.parametrize(("from_launch", "cause"), [(True, Cause.TRAIN_SERVE_SKEW), (False, Cause.DATA_QUALITY_FAULT)])
+def test_a_stuck_score_is_a_fault_even_where_it_has_cost_nothing(from_launch: bool, cause: Cause) -> None:
+    """Named with its words, whatever the gap."""
+    found = msgspec.structs.replace(split(0.0, 0.01), stuck_score=stuck(from_launch=from_launch))
+    evidence = gather(found, Meta(), {"predictions": 5_000, "joined": 5_000}, Alerts())
+    probabilities, words = assess(evidence)
+    assert max(probabilities, key=lambda one: probabilities[one]) is cause
+    assert any(said.startswith("the live score ") for said in words)

@@ -89,12 +89,22 @@ def test_reasons_are_what_speaks_for_the_cause() -> None:
 
 
 def test_other_signals_are_refused() -> None:
-    """A scorecard that was trained on other signals is an error that names them."""
+    """A scorecard with a signal that nobody reads any more is an error that names it, and those it lacks."""
     names = {name: Column(mean=0.0, scale=1.0) for name in MEANINGS if name != "growth"} | {
         "moon": Column(mean=0.0, scale=1.0)
     }
     with pytest.raises(ScorecardError, match="unknown here: moon; absent there: growth"):
         build(file(signals=names))
+
+
+def test_a_signal_that_is_newer_than_the_file_has_no_weight() -> None:
+    """A scorecard trained before a signal was known says the same, whatever that signal reads."""
+    known = {name: Column(mean=0.0, scale=1.0) for name in MEANINGS if name != "score_stuck_later"}
+    card = build(file(signals=known))
+    low, high, absent = (card.score(s).probabilities for s in (
+        signals(score_stuck_later=0.0), signals(score_stuck_later=1.0), signals()))  # fmt: skip
+    assert low == high == absent
+    assert low == build(file()).score(signals()).probabilities
 
 
 def test_altered_file_is_refused() -> None:

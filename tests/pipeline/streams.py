@@ -288,7 +288,7 @@ def expected(oracle: JoinOracle, plans: Sequence[ModelPlan] = PLANS) -> Fingerpr
             if p.key == plan.key:
                 for event in waiting.backfills:
                     recomputed = _recomputed(plan, np.array([event.row % N_POOL]))
-                    note_backfill(rows[p.row], *recomputed_bins(plan.layout, recomputed))
+                    note_backfill(plan.layout, rows[p.row], *recomputed_bins(plan.layout, recomputed))
                 panes[p.at - p.at % width_us].observe_backfills(rows[p.row])
         for p, value, at in oracle.labelled():
             if p.key == plan.key:

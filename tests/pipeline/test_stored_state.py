@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from sentinel.errors import CorruptArtifactError
-from sentinel.pipeline.partition import STATE_META, STATE_TALLY, PartitionPipeline
+from sentinel.pipeline.checkpoint import STATE_META, STATE_TALLY
+from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.tally import Tally
 from tests.pipeline import streams

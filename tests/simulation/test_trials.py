@@ -126,8 +126,8 @@ def test_numbers_do_not_depend_on_the_cause(name: str) -> None:
 def test_nuisances_are_in_range() -> None:
     """Sizes and base rates are those that were asked for, with enough positives in most trials."""
     drawn = [plan.nuisances for plan in plan_trials("customers", 1_000, 2)]
-    assert all(500 <= n.n_train <= 8_000 and 500 <= n.n_validation <= 8_000 for n in drawn)
-    assert all(3_000 <= n.n_stream <= 12_000 and 4 <= n.n_features <= 40 for n in drawn)
+    assert all(500 <= n.n_train <= 12_000 and 500 <= n.n_validation <= 20_000 for n in drawn)
+    assert all(3_000 <= n.n_stream <= 20_000 and 4 <= n.n_features <= 40 for n in drawn)
     assert all(0.005 <= n.base_rate <= 0.4 for n in drawn)
     assert np.mean([n.base_rate * n.n_validation >= 40 for n in drawn]) > 0.8
 

@@ -11,6 +11,7 @@ from sentinel.diagnosis.signatures import (
     calibration,
     declared,
     drifted,
+    encoded,
     feature_times,
     gap,
     onset,
@@ -18,6 +19,7 @@ from sentinel.diagnosis.signatures import (
     overlap,
     parts,
     repairs,
+    scores,
     served_values,
     split_protocol,
     too_good,
@@ -26,7 +28,7 @@ from sentinel.diagnosis.signatures.signal import Meaning, Signal
 
 _KINDS = (
     onset, association, served_values, repairs, overlap, feature_times, backfill, declared, parts, calibration, drifted,
-    split_protocol, too_good, outcome_delay, gap,
+    split_protocol, too_good, outcome_delay, gap, scores, encoded,
 )  # fmt: skip
 
 MEANINGS: Mapping[str, Meaning] = {meaning.name: meaning for kind in _KINDS for meaning in kind.MEANINGS}

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from sentinel.diagnosis.evidence import Evidence
-from sentinel.diagnosis.signatures.served_values import BROAD_DRIFT
+from sentinel.diagnosis.evidence import BROAD_DRIFT, Evidence
 from sentinel.diagnosis.signatures.signal import Meaning, Signal, clipped
 
 MEANINGS = (

@@ -7,14 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from sentinel.diagnosis.evidence import Evidence
-from sentinel.diagnosis.signatures.signal import Meaning, Signal, clipped
+from sentinel.diagnosis.signatures.signal import WRITTEN_WHEN, Meaning, Signal, clipped
 from sentinel.evaluation.findings import FeatureFinding
 
-_WANTED = (
-    "feature times or a backfill: a feature that did not exist yet and one that is served "
-    "wrongly look alike in outcomes; the times at which its values were written, or its values recomputed for the "
-    "moment of prediction, tell them apart"
-)
 FEWEST: Final = 50
 """Predictions with a time before their ages say anything."""
 
@@ -23,9 +18,9 @@ MEANINGS = (
         "offline_after_prediction",
         {"leakage": "+"},
         {"target_leakage": "+", "temporal_leakage": "any", "train_serve_skew": "-"},
-        _WANTED,
+        WRITTEN_WHEN,
     ),
-    Meaning("staleness", {"pipeline": "+"}, {"train_serve_skew": "any", "data_quality_fault": "any"}, _WANTED),
+    Meaning("staleness", {"pipeline": "+"}, {"train_serve_skew": "any", "data_quality_fault": "any"}, WRITTEN_WHEN),
     Meaning("too_old", {"pipeline": "+"}, {"train_serve_skew": "any", "data_quality_fault": "any"}),
 )
 

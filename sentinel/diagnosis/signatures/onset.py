@@ -45,7 +45,8 @@ def _words(evidence: Evidence) -> str | None:
     size = f"{launch.gap:+.3f} AUC in its first {launch.n_outcomes} outcomes"
     later = "" if evidence.later_gap is None else f", {evidence.later_gap:+.3f} after"
     if evidence.at_launch:
-        return f"the gap was there from launch: {size}{later}"
+        by = "" if launch.alarm and evidence.evaluation.confirmed else "; a metric of the task's own proves it"
+        return f"the gap was there from launch: {size}{later}{by}"
     if evidence.retracted:
         return f"the launch showed a gap that did not last: {size}{later}"
     if launch.log_evidence is not None and launch.log_evidence > 0:

@@ -6,12 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from sentinel.diagnosis.evidence import Evidence, Suspect
+from sentinel.diagnosis.evidence import BROAD_DRIFT, Evidence, Suspect
 from sentinel.diagnosis.signatures.signal import Direction, Meaning, Signal, clipped
-from sentinel.evaluation.findings import FeatureFinding
-
-BROAD_DRIFT: Final = 0.1
-"""Excess PSI from which a feature counts as drifted."""
+from sentinel.evaluation.findings import Fault, FeatureFinding
 
 _REPLACED: dict[str, Direction] = {"target_leakage": "+", "train_serve_skew": "+", "data_quality_fault": "-"}
 _STRUCK: dict[str, Direction] = {"target_leakage": "-", "train_serve_skew": "any", "data_quality_fault": "+"}
@@ -37,6 +34,8 @@ MEANINGS = (
     Meaning("outside_declared_range", {"pipeline": "+"}, {"train_serve_skew": "any", "data_quality_fault": "any"}),
 )
 
+_SERVED_AS: Final = {"missing": "missing", "invalid": "of another type", "constant": "one value"}
+
 
 def read(evidence: Evidence) -> Iterator[Signal]:
     """Read what is served of the worst feature that is served otherwise, and of the one that lost most."""
@@ -46,7 +45,7 @@ def read(evidence: Evidence) -> Iterator[Signal]:
     since = struck is not None and struck.since_launch
     yield Signal("served_differently_since_launch", float(since), words)
     yield Signal("served_differently_partly", float(struck is not None and not since), words)
-    gone = struck is not None and (struck.missing_rose or struck.constant)
+    gone = struck is not None and (struck.missing_rose or struck.constant or struck.fault is not None)
     yield Signal("served_missing_or_constant", float(gone), words)
     unseen = struck is not None and struck.out_of_range
     yield Signal("served_unseen", struck.finding.online_unseen_ratio if struck and unseen else 0.0, words)
@@ -96,4 +95,12 @@ def describe(suspect: Suspect) -> str:
         said.append(f"{feature.online_top_bin!r} in {feature.online_top_share:.0%} live")
     if suspect.out_of_range:
         said.append(f"never seen offline in {feature.online_unseen_ratio:.0%} live")
+    if suspect.fault is not None and not (suspect.missing_rose or suspect.constant):
+        said.append(_lately(suspect.fault))
     return f"feature {feature.name!r} is served differently: {'; '.join(said)}"
+
+
+def _lately(fault: Fault) -> str:
+    """What is served since when, in words."""
+    served = repr(fault.value) if fault.value is not None else _SERVED_AS[fault.kind]
+    return f"{served} in {fault.ratio:.0%} since {fault.since}, {fault.offline_ratio:.0%} offline"

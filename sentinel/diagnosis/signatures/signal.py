@@ -11,6 +11,12 @@ Direction = Literal["+", "-", "any"]
 
 TRAINING_ROWS: Final = "the training rows, with their times and entities: `baseline build --train`"
 """What most evidence of an offline evaluation takes: one wish, however many signals lack it."""
+WRITTEN_WHEN: Final = (
+    "feature times or a backfill: a feature that did not exist yet and one that is served "
+    "wrongly look alike in outcomes; the times at which its values were written, or its values recomputed for the "
+    "moment of prediction, tell them apart"
+)
+"""What most evidence of a single feature takes."""
 REACH: Final = 6.0
 """Largest magnitude of a compressed number: ln(1 + 400). More evidence of one kind is no better evidence."""
 
