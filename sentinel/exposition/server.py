@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 import socket
 import threading
@@ -9,7 +10,11 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from sentinel.clock import SystemClock
+from sentinel.config.settings import Web
 from sentinel.errors import FatalError
+from sentinel.exposition.guard import Guard
+from sentinel.exposition.timed import MAX_HEAD_BYTES
 from sentinel.logs import get_logger
 
 if TYPE_CHECKING:
@@ -17,10 +22,14 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_BACKLOG = 128
+_QUEUE = 1_024
+"""Connections that the system keeps for us. In a flood a shorter queue drops those of probes too, which then come a
+second late."""
+_ACCEPTED_AT_ONCE = 32  # of the queue, before what was accepted is read: well below the connections that are held
 _KEEP_ALIVE_SECONDS = 75  # longer than the usual scrape interval, so that scrapers reuse their connection
 _START_SECONDS = 10.0
 _KILL_SECONDS = 1.0
+_FILES_SECONDS = 1
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -39,11 +48,13 @@ def bind(host: str, port: int) -> socket.socket:
         If the address cannot be had.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # The protocol is named: asyncio turns Nagle's algorithm off only where it reads TCP, and each answer would wait
+    # 40 ms for the client to acknowledge its headers.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(_BACKLOG)
+        listener.listen(_QUEUE)
     except OSError as error:
         listener.close()
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
@@ -64,6 +75,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say so."""
         await super().startup(sockets)
+        for listener in sockets or ():
+            listener.listen(_QUEUE)  # asyncio made it as short as what it accepts at once
         self.serving.set()
 
 
@@ -75,17 +88,21 @@ class HttpServer:
     app : ASGI application
     listener : socket
         Bound and listening; it is closed by :meth:`stop`.
+    guard : Guard, optional
+        Encryption, logins and limits; by default the limits alone.
     """
 
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
+    def __init__(self, app: ASGIApp, listener: socket.socket, guard: Guard | None = None) -> None:
         self._listener = listener
+        guard = guard if guard is not None else Guard(Web(), SystemClock())
+        loopback = ipaddress.ip_address(listener.getsockname()[0]).is_loopback
         for name in ("uvicorn", "uvicorn.error"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._server = _Server(
             uvicorn.Config(
-                app,
+                guard.around(app, loopback=loopback),
                 loop="asyncio",
-                http="h11",
+                http=guard.door,  # type: ignore[arg-type] # a factory serves as well as a class
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -93,6 +110,10 @@ class HttpServer:
                 server_header=False,
                 proxy_headers=False,
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                backlog=_ACCEPTED_AT_ONCE,
+                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+                callback_notify=guard.look_at_files,
+                timeout_notify=_FILES_SECONDS,
             )
         )
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)

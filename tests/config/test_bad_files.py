@@ -64,6 +64,7 @@ MESSAGES = {
     "range_of_nothing": "5:29: models[0].features.age.range: at least one of the two numbers is needed",
     "range_of_one": "5:29: models[0].features.age.range: needs at least 2 items, not 1",
     "range_reversed": "5:29: models[0].features.age.range: the lowest number 120 lies above the highest 0",
+    "runbooks_script": "5:17: web.runbooks: has to begin with https:// or http://",
     "sasl_incomplete": "9:24: source.kafka.security_protocol: SASL_SSL needs sasl_plain_username, sasl_plain_password",
     "sasl_unused": "9:26: source.kafka.sasl_plain_password: sasl_plain_password has no effect with "
     "PLAINTEXT (set security_protocol to SASL_SSL or SASL_PLAINTEXT)",

@@ -62,3 +62,12 @@ def test_what_needs_a_restart() -> None:
 def test_a_prefix_is_a_whole_word() -> None:
     """A setting whose name begins like one of those is not one of those."""
     assert needs_restart(["sources", "state_machine.x", "web.listener", "state"]) == ["state"]
+
+
+def test_the_files_that_guard_the_port_are_named_for_good() -> None:
+    """What is in them is read again while running; another name for one of them, or another size, is not."""
+    new = (
+        MINIMAL
+        + "web: {config_file: a, bearer_token_file: b, writers: [c], max_connections: 64, requests_per_second: 1}\n"
+    )
+    assert needs_restart(_changed(MINIMAL, new)) == ["web.bearer_token_file", "web.config_file", "web.max_connections"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sentinel.config import Bytes, Duration
 from sentinel.config.addresses import parse_address
-from sentinel.config.times import parse_time_us
+from sentinel.config.times import parse_time_us, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -144,3 +144,10 @@ def test_what_is_no_time(text: str) -> None:
 def test_a_duration_rounded_reads_at_a_glance(seconds: float, text: str) -> None:
     """Two units at most, the larger first; what is not nothing never reads as nothing."""
     assert str(Duration(seconds).rounded()) == text
+
+
+@given(st.integers(min_value=0, max_value=4_102_444_800_000_000))
+def test_a_time_reads_what_it_prints(at_us: int) -> None:
+    """Writing and reading again gives the same microsecond, or the second that it lies in."""
+    assert parse_time_us(rfc3339(at_us)) == at_us
+    assert parse_time_us(rfc3339(at_us, to_second=True)) == at_us - at_us % 1_000_000
