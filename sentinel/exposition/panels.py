@@ -7,12 +7,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-SCHEMA_VERSION = 39  # Grafana 10.4 and later; newer ones migrate it when they read it
+SCHEMA_VERSION = 42  # of Grafana 12 and 13; 10 and 11 read it too, since nothing here is newer than they are
 TAG = "sentinel"
+VERDICT_TAGS = ("sentinel", "verdict")
+"""On every annotation that the daemon writes; the dashboards look for them."""
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+_GRAFANA = {"type": "grafana", "uid": "-- Grafana --"}  # its own annotations; the same in every installation
 _GRID_WIDTH = 24  # Grafana's own unit
 
-PanelType = Literal["bargauge", "stat", "table", "timeseries"]
+PanelType = Literal["bargauge", "stat", "state-timeline", "table", "timeseries"]
+OVER_TIME = ("timeseries", "state-timeline")
 Json = dict[str, Any]
 
 
@@ -26,10 +30,16 @@ class Query:
         May hold the dashboard's variables and ``$__rate_interval``.
     legend : str
         A Grafana legend: text with ``{{label}}``; in a table the name of the value's column.
+    unit : str
+        Of a column of a table, where it is not the panel's.
+    shows : str
+        In a table, the label that the column shows in place of the value.
     """
 
     expr: str
     legend: str
+    unit: str = ""
+    shows: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +58,52 @@ class Step:
 
 
 NEUTRAL = (Step(None, "blue"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A way to another board, with the time range and what is chosen here.
+
+    Attributes
+    ----------
+    uid, title : str
+        The board, and what the menu says.
+    keeps : tuple of str
+        Variables that go along.
+    labels : tuple of str
+        Labels of what was clicked that become the variables of the same names.
+    """
+
+    uid: str
+    title: str
+    keeps: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marks:
+    """What is marked in every panel: the series of a query, or Grafana's own annotations with some tags.
+
+    Attributes
+    ----------
+    name, color : str
+    expr : str
+        A query; empty for annotations by tag.
+    title, text : str
+        Templates of labels, of a query's marks.
+    value_is_time : bool
+        Whether the value of the query says when, in milliseconds since the epoch.
+    tags : tuple of str
+        All must be there; may hold the dashboard's variables.
+    """
+
+    name: str
+    color: str
+    expr: str = ""
+    title: str = ""
+    text: str = ""
+    value_is_time: bool = False
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +132,10 @@ class Panel:
         Texts in place of numbers.
     legend_only : bool
         Whether a stat shows what its series are called and not their values.
+    opens : Link or None
+        Where a click on a row or a series leads.
+    worst : str
+        The column by which a table is sorted, highest first; the first by default.
     """
 
     title: str
@@ -92,6 +152,8 @@ class Panel:
     stacked: bool = False
     names: tuple[tuple[int, str], ...] = ()
     legend_only: bool = False
+    opens: Link | None = None
+    worst: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +167,15 @@ class Variable:
         ``label_values(selector, label)``.
     several : bool
         Whether more than one may be chosen, and all are at first.
+    preferred : str
+        What is chosen at first, if it is there; else Grafana takes the first.
     """
 
     name: str
     title: str
     query: str
     several: bool = False
+    preferred: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +188,8 @@ class Board:
         Stays the same for ever: alerts link to it.
     title, description : str
     variables : tuple of Variable
-    alerts : str
-        A selector of ``ALERTS`` whose firing is marked in the panels.
+    marks : tuple of Marks
+        What is marked in the panels.
     panels : tuple of Panel
         Placed from left to right, and below when a line is full.
     """
@@ -133,7 +198,7 @@ class Board:
     title: str
     description: str
     variables: tuple[Variable, ...]
-    alerts: str
+    marks: tuple[Marks, ...]
     panels: tuple[Panel, ...] = field(default_factory=tuple)
 
 
@@ -165,23 +230,24 @@ def _dashboard(board: Board) -> Json:
         "timezone": "utc",
         "refresh": "1m",
         "time": {"from": "now-7d", "to": "now"},
-        "annotations": {"list": [_firing(board.alerts)]},
+        "annotations": {"list": list(map(_annotation, board.marks))},
         "links": [_link_to_the_others()],
         "templating": {"list": [_datasource_variable(), *map(_variable, board.variables)]},
         "panels": list(_placed(board.panels)),
     }
 
 
-def _firing(selector: str) -> Json:
-    return {
-        "name": "Alerts",
+def _annotation(marks: Marks) -> Json:
+    common = {"name": marks.name, "enable": True, "hide": False, "iconColor": marks.color}
+    if marks.tags:
+        target = {"type": "tags", "tags": list(marks.tags), "matchAny": False, "limit": 100}
+        return common | {"datasource": _GRAFANA, "target": target}
+    return common | {
         "datasource": _DATASOURCE,
-        "enable": True,
-        "iconColor": "red",
-        "expr": f"ALERTS{{{selector}}}",
-        "titleFormat": "{{alertname}}",
-        "textFormat": "{{severity}} {{slice}} {{cause}}",
-        "useValueForTime": False,
+        "expr": marks.expr,
+        "titleFormat": marks.title,
+        "textFormat": marks.text,
+        "useValueForTime": marks.value_is_time,
     }
 
 
@@ -213,6 +279,7 @@ def _variable(variable: Variable) -> Json:
         "refresh": 2,  # with the time range, so that a model of last week can be chosen
         "sort": 1,
         **(several if variable.several else {"includeAll": False, "multi": False}),
+        **({"current": {"text": variable.preferred, "value": variable.preferred}} if variable.preferred else {}),
     }
 
 
@@ -234,14 +301,14 @@ def _panel(panel: Panel, number: int, place: dict[str, int]) -> Json:
         "datasource": _DATASOURCE,
         "gridPos": place,
         "targets": [_target(panel, query, chr(ord("A") + i)) for i, query in enumerate(panel.queries)],
-        "fieldConfig": {"defaults": _defaults(panel), "overrides": []},
+        "fieldConfig": {"defaults": _defaults(panel), "overrides": list(_columns(panel))},
         "options": _OPTIONS[panel.type] | ({"textMode": "name"} if panel.legend_only else {}),
-        **({"transformations": _one_table(panel.queries)} if panel.type == "table" else {}),
+        **({"transformations": _one_table(panel)} if panel.type == "table" else {}),
     }
 
 
 def _target(panel: Panel, query: Query, letter: str) -> Json:
-    over_time = panel.type == "timeseries"
+    over_time = panel.type in OVER_TIME
     return {
         "refId": letter,
         "datasource": _DATASOURCE,
@@ -262,8 +329,30 @@ def _defaults(panel: Panel) -> Json:
         "thresholds": {"mode": "absolute", "steps": [{"value": s.value, "color": s.color} for s in panel.steps]},
         "mappings": [{"type": "value", "options": texts}] if texts else [],
         **{key: end for key, end in ends.items() if end is not None},
+        **({"links": [_click(panel)]} if panel.opens else {}),
         **({"custom": _drawing(panel)} if panel.type == "timeseries" else {}),
     }
+
+
+def _click(panel: Panel) -> Json:
+    link = panel.opens or Link("", "")
+    of_click = "__data.fields" if panel.type == "table" else "__field.labels"
+    chosen = [f"${{{name}:queryparam}}" for name in ("datasource", "job", *link.keeps)]
+    clicked = [f"var-{label}=${{{of_click}.{label}:percentencode}}" for label in link.labels]
+    query = "&".join([*chosen, *clicked, "${__url_time_range}"])
+    return {"title": link.title, "url": f"/d/{link.uid}?{query}", "targetBlank": False}
+
+
+def _columns(panel: Panel) -> Iterator[Json]:
+    """Units of the columns of a table that have one of their own."""
+    if panel.type != "table":
+        return
+    for query in panel.queries:
+        if query.unit:
+            yield {
+                "matcher": {"id": "byName", "options": query.legend},
+                "properties": [{"id": "unit", "value": query.unit}],
+            }
 
 
 def _drawing(panel: Panel) -> Json:
@@ -276,14 +365,14 @@ def _drawing(panel: Panel) -> Json:
     }
 
 
-def _one_table(queries: Sequence[Query]) -> list[Json]:
-    letters = [chr(ord("A") + i) for i in range(len(queries))]
-    columns = {f"Value #{letter}": query.legend for letter, query in zip(letters, queries, strict=True)}
-    first = queries[0].legend
+def _one_table(panel: Panel) -> list[Json]:
+    values = {f"Value #{chr(ord('A') + i)}": query for i, query in enumerate(panel.queries)}
+    columns = {query.shows or value: query.legend for value, query in values.items()}
+    hidden = dict.fromkeys(["Time", *(value for value, query in values.items() if query.shows)], True)
     return [
         {"id": "merge", "options": {}},
-        {"id": "organize", "options": {"excludeByName": {"Time": True}, "renameByName": columns}},
-        {"id": "sortBy", "options": {"sort": [{"field": first, "desc": True}]}},
+        {"id": "organize", "options": {"excludeByName": hidden, "renameByName": columns}},
+        {"id": "sortBy", "options": {"sort": [{"field": panel.worst or panel.queries[0].legend, "desc": True}]}},
     ]
 
 
@@ -291,6 +380,12 @@ _REDUCE = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 _OPTIONS: dict[PanelType, Json] = {
     "bargauge": {"displayMode": "gradient", "orientation": "horizontal", "reduceOptions": _REDUCE},
     "stat": {"colorMode": "value", "graphMode": "none", "textMode": "auto", "reduceOptions": _REDUCE},
+    "state-timeline": {
+        "mergeValues": True,
+        "showValue": "never",
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False},
+        "tooltip": {"mode": "single", "sort": "none"},
+    },
     "table": {"showHeader": True},
     "timeseries": {
         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +14,18 @@ from typing import Any
 import pytest
 
 from sentinel import cli
-from sentinel.exposition import dashboards
+from sentinel.config.model import Alerts
+from sentinel.diagnosis import conditions, evidence, quiet
+from sentinel.evaluation import drift, faults, maturity
+from sentinel.exposition import alert_pieces as limits
 from sentinel.exposition.alerts import ALERTS
 from sentinel.exposition.dashboards import BOARDS, files
 from sentinel.exposition.declarations import METRICS
 from sentinel.exposition.panels import Board, Panel
+from sentinel.exposition.rules import RuleOptions, rule_annotations
 from tests.conftest import StartPrometheusStack
 from tests.exposition.exposed import full_statistics
+from tests.exposition.queries import choose, empty_queries, filled
 from tests.exposition.reports import full_report
 from tests.exposition.served import Served
 from tests.support.process import wait_until
@@ -30,8 +36,15 @@ CHECKED_IN = ROOT / "dashboards"
 PANELS = [(board, panel) for board in BOARDS for panel in board.panels]
 PANEL_IDS = [f"{board.uid}: {panel.title}" for board, panel in PANELS]
 EXPRESSIONS = [(board.uid, query.expr) for board, panel in PANELS for query in panel.queries]
+MARKED = [(board.uid, marks.expr) for board in BOARDS for marks in board.marks if marks.expr]
 UNITS = {"none", "short", "percentunit", "s", "bytes", "eps"}  # ids of Grafana's own list
 HISTOGRAM_PARTS = r"_(?:bucket|sum|count)"
+UIDS = {"sentinel-fleet", "sentinel-model", "sentinel-slices", "sentinel-features", "sentinel-data", "sentinel-daemon"}
+ONE_MODEL = {"job", "model", "version"}
+CHOSEN = {**dict.fromkeys(UIDS, ONE_MODEL), "sentinel-fleet": {"job"}, "sentinel-daemon": {"job", "instance"}}
+PROCESS = {"process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"}
+ALL_TARGETS = {"sentinel_dead_letters_total", "sentinel_series_dropped_total"}  # know no model
+CONFIG_MAP_BYTES = 1_048_576
 
 
 def test_the_checked_in_dashboards_are_those_of_the_code(tmp_path: Path) -> None:
@@ -39,7 +52,8 @@ def test_the_checked_in_dashboards_are_those_of_the_code(tmp_path: Path) -> None
     assert cli.main(["dashboards", "--check", str(CHECKED_IN)]) == 0
     assert cli.main(["dashboards", "--output", str(tmp_path / "new")]) == 0
     written = {file.name: file.read_bytes() for file in (tmp_path / "new").iterdir()}
-    assert written == {file.name: file.read_bytes() for file in CHECKED_IN.iterdir()}
+    assert written == {file.name: file.read_bytes() for file in CHECKED_IN.glob("*.json")}
+    assert max(map(len, written.values())) < CONFIG_MAP_BYTES
 
 
 def test_a_drifted_folder_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,14 +74,17 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.
     occupied = tmp_path / "file"
     occupied.touch()
     assert cli.main(["dashboards", "--output", str(occupied)]) == 1
-    assert "sentinel-model.json cannot be written" in capsys.readouterr().err
+    assert "sentinel-fleet.json cannot be written" in capsys.readouterr().err
 
 
 def test_alerts_link_to_dashboards_that_exist() -> None:
     """Each alert's dashboard is there under its uid, with the variables that the link sets."""
     boards = {board.uid: board for board in BOARDS}
-    assert {rule.dashboard for rule in ALERTS} == set(boards)
-    assert {"model", "version"} <= {variable.name for variable in boards["sentinel-model"].variables}
+    assert set(boards) == UIDS
+    for rule in ALERTS:
+        url = rule_annotations(rule, RuleOptions())["dashboard_url"]
+        there = {variable.name for variable in boards[rule.dashboard].variables}
+        assert set(re.findall(r"var-(\w+)=", url)) <= there
 
 
 @pytest.mark.parametrize(("name", "text"), files().items(), ids=files())
@@ -76,13 +93,18 @@ def test_a_dashboard_is_as_grafana_wants_it(name: str, text: str) -> None:
     board = json.loads(text)
     assert name == f"{board['uid']}.json"
     assert board["title"].startswith("Sentinel / ")
-    assert (board["schemaVersion"], board["editable"], board["tags"]) == (39, False, ["sentinel"])
+    assert (board["schemaVersion"], board["editable"], board["tags"]) == (42, False, ["sentinel"])
+    assert board["description"].endswith(".")
     source, *variables = board["templating"]["list"]
     assert (source["name"], source["type"], source["label"]) == ("datasource", "datasource", "Data source")
     assert [v["refresh"] for v in variables] == [2] * len(variables)
     assert all(v["label"] == v["label"].capitalize() for v in variables)
-    uids = {each["uid"] for each in _values(board, "datasource")}
-    assert uids == {"${datasource}"}
+    tagged = [each for each in board["annotations"]["list"] if "target" in each]
+    assert {each["uid"] for each in _values(board, "datasource")} == {"${datasource}"} | (
+        {"-- Grafana --"} if tagged else set()
+    )
+    assert all(each["datasource"]["type"] == "grafana" for each in tagged)
+    assert "${datasource}" in text.replace("${datasource:queryparam}", "")
     assert [panel["id"] for panel in board["panels"]] == list(range(1, len(board["panels"]) + 1))
     for panel in board["panels"]:
         letters = [target["refId"] for target in panel["targets"]]
@@ -117,43 +139,148 @@ def test_a_panel_explains_itself(board: Board, panel: Panel) -> None:
     assert panel.type != "stat" or len(panel.queries) == 1
 
 
+@pytest.mark.parametrize("board", BOARDS, ids=[board.uid for board in BOARDS])
+def test_variables_are_chained(board: Board) -> None:
+    """A variable's query uses only those before it, the job first; every one is used in some panel."""
+    known = {"datasource"}
+    assert board.variables[0].name == "job"
+    assert board.variables[0].several
+    used = json.dumps([query.expr for panel in board.panels for query in panel.queries])
+    for variable in board.variables:
+        assert set(re.findall(r"\$(\w+)", variable.query)) <= known
+        assert re.fullmatch(r"label_values\(\w+(?:\{.*\})?, \w+\)", variable.query)
+        assert f"${variable.name}" in used
+        # A choice of several is a regular expression, one alone is a text.
+        operators = set(re.findall(rf'(=~|!~|!=|=)\\"\${variable.name}\\"', used))
+        assert operators == {"=~" if variable.several else "="}
+        known.add(variable.name)
+
+
+def test_links_lead_to_boards_and_their_variables() -> None:
+    """Every click keeps source, job and time, sets variables of the other board, and takes labels that are there."""
+    boards = {board.uid: board for board in BOARDS}
+    seen = set()
+    for board, panel in PANELS:
+        if panel.opens is None:
+            continue
+        link = panel.opens
+        there = {variable.name for variable in boards[link.uid].variables}
+        here = {variable.name for variable in board.variables}
+        assert set(link.keeps) <= there & here
+        assert set(link.labels) <= there
+        assert {"model", "version"} <= {*link.keeps, *link.labels}
+        for query in panel.queries:
+            (grouped, *_) = re.findall(r"by \(([^)]*)\)", query.expr) or ["all"]
+            assert set(link.labels) <= {*grouped.split(", ")} or "without (instance, pod)" in query.expr
+        seen.add((board.uid, link.uid))
+    assert {uid for _, uid in seen} == {"sentinel-model", "sentinel-slices", "sentinel-features"}
+    for text in files().values():
+        (menu,) = json.loads(text)["links"]
+        assert (menu["type"], menu["tags"], menu["includeVars"], menu["keepTime"]) == (
+            "dashboards",
+            ["sentinel"],
+            True,
+            True,
+        )
+        for link in _values(json.loads(text)["panels"], "links"):
+            (click,) = link
+            for part in ("${datasource:queryparam}", "${job:queryparam}", "${__url_time_range}"):
+                assert part in click["url"]
+
+
 @pytest.mark.parametrize("uid_and_expr", EXPRESSIONS, ids=lambda pair: pair[0])
 def test_a_query_keeps_the_rules(uid_and_expr: tuple[str, str]) -> None:
     """Metrics are declared, labels are theirs, targets or models are chosen, and counters stand in a rate."""
     uid, expr = uid_and_expr
     declared = {metric.name: metric for metric in METRICS}
     own = {"job", "instance", "le"}
-    chosen = {"sentinel-model": {"model", "version"}, "sentinel-daemon": {"job", "instance"}}[uid]
-    uses = re.findall(r"(rate\()?(sentinel_\w+)(?:\{([^}]*)\})", expr)
-    assert len(uses) == expr.count("sentinel_")
+    uses = re.findall(r"(rate\(|increase\()?\s*((?:sentinel|process)_\w+)(?:\{([^}]*)\})", expr)
+    assert len(uses) == len(re.findall(r"\b(?:sentinel|process)_", expr))
     for rate, name, matchers in uses:
+        labels = set(re.findall(r"(\w+)(?:=|!)", matchers))
+        if name in PROCESS:
+            assert labels <= own
+            assert bool(rate) == name.endswith("_total")
+            continue
         base = name if name in declared else re.sub(f"{HISTOGRAM_PARTS}$", "", name)
         metric = declared[base]
-        labels = set(re.findall(r"(\w+)=", matchers))
         assert labels <= {*metric.labels, *own}
-        assert chosen <= labels
+        assert ({"job"} if name in ALL_TARGETS and "instance" not in labels else CHOSEN[uid]) <= labels
         assert bool(rate) == (metric.type in ("counter", "summary"))
-    assert re.findall(r"rate\([^\[]*\[([^\]]*)\]", expr) == ["$__rate_interval"] * expr.count("rate(")
+    ranges = re.findall(r"\[([^\]]*)\]", expr)
+    assert ranges == ["$__rate_interval"] * len(re.findall(r"\b(?:rate|increase)\(", expr))
     for grouped in re.findall(r"by \(([^)]*)\)", expr):
-        known = own | {label for _, name, _ in uses for label in _labels(declared, name)}
+        known = own | {label for _, name, _ in uses if name in declared for label in declared[name].labels}
         assert set(grouped.split(", ")) <= known
+
+
+def test_instant_queries_are_for_what_stands_now() -> None:
+    """What is drawn over time asks for a range; numbers, bars and tables for the last value."""
+    for text in files().values():
+        for panel in json.loads(text)["panels"]:
+            over_time = panel["type"] in ("timeseries", "state-timeline")
+            assert {(t["range"], t["instant"]) for t in panel["targets"]} == {(over_time, not over_time)}
+            assert {t["format"] for t in panel["targets"]} == {"table" if panel["type"] == "table" else "time_series"}
+
+
+def test_a_table_names_its_columns() -> None:
+    """One column for each query, by its name; where it shows a label the value is hidden; one of them is sorted by."""
+    for board, panel in PANELS:
+        if panel.type != "table":
+            continue
+        assert len(panel.queries) > 1  # with one query Grafana numbers no values
+        (drawn,) = [p for p in json.loads(files()[f"{board.uid}.json"])["panels"] if p["title"] == panel.title]
+        merge, organize, sort = drawn["transformations"]
+        assert merge["id"] == "merge"
+        names = organize["options"]["renameByName"]
+        assert list(names.values()) == [query.legend for query in panel.queries]
+        for i, query in enumerate(panel.queries):
+            value = f"Value #{'ABCDEFGHIJ'[i]}"
+            assert (value in names) != (value in organize["options"]["excludeByName"])
+            assert not query.shows or query.shows in names
+            assert not query.shows or query.shows in query.expr
+        (by,) = sort["options"]["sort"]
+        assert (by["field"] in names.values(), by["desc"]) == (True, True)
 
 
 @pytest.mark.parametrize(
     ("limit", "alert"),
     [
-        (dashboards.MAX_STILL_SECONDS, "SentinelStalled"),
-        (dashboards.MAX_CHECKPOINT_AGE_SECONDS, "SentinelCheckpointFailing"),
-        (dashboards.MAX_CATCH_UP_SECONDS, "SentinelConsumerLag"),
-        (dashboards.MIN_LAG_MESSAGES, "SentinelConsumerLag"),
-        (dashboards.MAX_DEAD_LETTER_RATIO, "SentinelDeadLetters"),
+        (limits.MAX_STILL_SECONDS, "SentinelStalled"),
+        (limits.MAX_CHECKPOINT_AGE_SECONDS, "SentinelCheckpointFailing"),
+        (limits.MAX_CATCH_UP_SECONDS, "SentinelConsumerLag"),
+        (limits.MIN_LAG_MESSAGES, "SentinelConsumerLag"),
+        (limits.MAX_DEAD_LETTER_RATIO, "SentinelDeadLetters"),
     ],
 )
 def test_thresholds_are_those_of_the_alerts(limit: float, alert: str) -> None:
     """The line in a panel lies where the alert fires."""
-    (rule,) = [rule for rule in ALERTS if rule.name == alert]
-    assert limit in [float(number) for number in re.findall(r"> ([0-9.]+)", rule.expr)]
-    assert limit in {step.value for _, panel in PANELS for step in panel.steps}
+    rules = [rule for rule in ALERTS if rule.name == alert]
+    assert any(limit in [float(number) for number in re.findall(r"> ([0-9.]+)", rule.expr)] for rule in rules)
+    assert limit in _limits_of("sentinel-daemon")
+
+
+@pytest.mark.parametrize(
+    ("uid", "limit"),
+    [
+        ("sentinel-model", round(math.log(1 / Alerts().alpha), 2)),
+        ("sentinel-model", conditions.WARN_PROBABILITY),
+        ("sentinel-model", evidence.COLLAPSE_SCORE),
+        ("sentinel-fleet", conditions.PAGE_PROBABILITY),
+        ("sentinel-fleet", quiet.LEAST_COVERAGE),
+        ("sentinel-features", drift.LARGE),
+        ("sentinel-features", drift.WORTH_A_WORD),
+        ("sentinel-features", faults.CONSTANT),
+        ("sentinel-data", maturity.SHIFT_RATIO),
+    ],
+)
+def test_thresholds_are_those_of_the_diagnosis(uid: str, limit: float) -> None:
+    """What the daemon decides by itself is drawn where it decides."""
+    assert limit in _limits_of(uid)
+
+
+def _limits_of(uid: str) -> set[float | None]:
+    return {step.value for board, panel in PANELS for step in panel.steps if board.uid == uid}
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +298,7 @@ def scraped(prometheus_stack: StartPrometheusStack) -> Iterator[PrometheusServer
                 dead_letters={key: n + 1 for key, n in seen.dead_letters.items()},
                 evaluations=seen.evaluations + 1,
                 evaluation_seconds=seen.evaluation_seconds + 0.5,
+                log_events={key: n + 1 for key, n in seen.log_events.items()},
             )
             return bool(prometheus.query("rate(sentinel_events_total[1m]) > 0"))
 
@@ -182,40 +310,13 @@ def scraped(prometheus_stack: StartPrometheusStack) -> Iterator[PrometheusServer
 @pytest.mark.parametrize("board", BOARDS, ids=[board.uid for board in BOARDS])
 def test_every_panel_has_data_on_a_real_prometheus(board: Board, scraped: PrometheusServer) -> None:
     """With each variable at a value that its own query offers, every query gives a series, and a number in it."""
-    chosen = _choose(board, scraped)
-    empty = []
-    for title, query in [(panel.title, query) for panel in board.panels for query in panel.queries]:
-        series = scraped.query(_filled(query.expr, chosen))
-        if not any(each["value"][1] != "NaN" for each in series):
-            empty.append((title, query.legend))
-        for label in re.findall(r"\{\{(\w+)\}\}", query.legend):
-            assert all(label in each["metric"] for each in series)
-    assert empty == []
-    assert scraped.query(_filled(f"absent(ALERTS{{{board.alerts}}})", chosen))  # is read, and nothing fires
-
-
-def _choose(board: Board, prometheus: PrometheusServer) -> dict[str, str]:
-    """The first value that Grafana would offer for each variable, or all of them."""
-    chosen: dict[str, str] = {}
-    for variable in board.variables:
-        match = re.fullmatch(r"label_values\((.*), (\w+)\)", variable.query)
-        assert match is not None
-        values = sorted({each["metric"][match[2]] for each in prometheus.query(_filled(match[1], chosen))})
-        chosen[variable.name] = ".+" if variable.several else values[0]
-    return chosen
-
-
-def _filled(expr: str, chosen: dict[str, str]) -> str:
-    filled = expr.replace("$__rate_interval", "1m")
-    for name, value in chosen.items():
-        filled = filled.replace(f"${name}", value)
-    assert "$" not in filled
-    return filled
-
-
-def _labels(declared: dict[str, Any], name: str) -> tuple[str, ...]:
-    labels: tuple[str, ...] = declared[name if name in declared else re.sub(f"{HISTOGRAM_PARTS}$", "", name)].labels
-    return labels
+    chosen = choose(board, scraped)
+    assert empty_queries(board, scraped, chosen) == []
+    for marks in board.marks:
+        if marks.expr.startswith("ALERTS"):
+            assert scraped.query(filled(f"absent({marks.expr})", chosen))  # is read, and nothing fires
+        elif marks.expr:
+            assert scraped.query(filled(marks.expr, chosen))
 
 
 def _values(tree: Any, key: str) -> Iterator[Any]:

@@ -1,0 +1,1 @@
+"""Writes to a Grafana: dashboards when asked, marks of verdicts as they change."""
