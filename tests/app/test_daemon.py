@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sentinel.baseline.artifact import Baseline
+from sentinel.config import ConfigError
+from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError, FatalError, SentinelError
 from tests.app.conftest import CONFIG, RunningDaemon, TrainedWorld
 from tests.support.process import wait_until
@@ -57,9 +60,57 @@ def test_events_become_a_report_and_metrics(make_daemon: MakeDaemon, world: Trai
     assert _get(running, "/readyz")[0] == 200
 
 
-def test_leak_is_suspected_and_named(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
-    """The planted leak raises the leakage alert and its feature is the first culprit."""
+def test_the_console_is_served(make_daemon: MakeDaemon) -> None:
+    """The overview leads to the page of each model, also before the first event; a model that is not there is a 404."""
     running = make_daemon()
+    running.daemon.start()
+    status, overview = _get(running, "/")
+    assert (status, '<a href="/models/churn/1">' in overview) == (200, True)
+    assert "<a " not in _get(running, "/?show=leakage")[1].partition("<tbody>")[2]
+    status, page = _get(running, "/models/churn/1")
+    assert (status, "/api/v1/models/churn/1/report" in page) == (200, True)
+    assert _get(running, "/models/other/1")[0] == 404
+    assert "so nobody may answer" in page
+    status, log = _get(running, "/audit")
+    assert (status, 'href="/models/churn/1"' in log) == (200, True)  # the first baseline
+
+
+def test_coverage_is_one_number(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
+    """The metric is the report's share of mature predictions, though none is past the horizon yet."""
+    running = make_daemon()
+    running.daemon.start()
+    queue = [event for event in world.queue if event.kind == "prediction" or event.key[-1] % 2]
+    running.publish(queue)
+    wait_until(lambda: _joined(running) == sum(event.kind == "outcome" for event in queue), SECONDS, "all outcomes")
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 4_000, SECONDS, "all predictions")
+    report = running.daemon.reports()[0]
+    assert report.maturity is not None
+    assert report.maturity.coverage_ratio is not None
+    assert running.daemon.statistics().coverage == {("churn", "1"): report.maturity.coverage_ratio}
+    assert 0.0 < report.maturity.coverage_ratio < 1.0
+    assert report.counts["matured"] == 0
+
+
+def test_the_age_of_the_baseline_is_told(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
+    """When it was built, when its validation rows end in event time, and how old the configuration lets it be."""
+    running = make_daemon()
+    running.daemon.start()
+    meta = Baseline.load(world.baseline).meta
+    (times,) = running.daemon.statistics().baselines.values()
+    assert rfc3339(times.created_us) == meta.created_at
+    assert times.validation_end_us is not None
+    assert rfc3339(times.validation_end_us) == meta.validation_end
+    assert times.max_age_seconds == 180 * 86_400
+    _, metrics = _get(running, "/metrics")
+    for name in ("created_timestamp", "validation_end_timestamp", "max_age"):
+        assert f'sentinel_baseline_{name}_seconds{{model="churn",version="1"}} ' in metrics
+
+
+def test_leak_is_suspected_and_named(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
+    """The planted leak raises the leakage alert, whose runbook is linked, and its feature is the first culprit."""
+    running = make_daemon()
+    text = running.config.read_text()
+    running.config.write_text(text.replace("reload_endpoint: true", "runbooks: 'https://wiki.test/{alert}'"))
     running.daemon.start()
     running.publish(world.queue)
 
@@ -68,6 +119,7 @@ def test_leak_is_suspected_and_named(make_daemon: MakeDaemon, world: TrainedWorl
 
     wait_until(suspected, SECONDS, "the leakage alert")
     assert running.daemon.reports()[0].verdict.culprits[0].name == world.simulated.truth.culprits[0]
+    assert 'href="https://wiki.test/SentinelLeakageSuspected"' in _get(running, "/models/churn/1")[1]
 
 
 def test_stop_checkpoints_and_a_new_start_goes_on(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
@@ -160,3 +212,25 @@ def test_garbage_is_counted_and_does_not_stop_the_stream(make_daemon: MakeDaemon
     metrics = _get(running, "/metrics")[1]
     assert 'sentinel_dead_letters_total{reason="not_json"} 5' in metrics
     assert 'sentinel_events_total{kind="prediction",result="dead_letter"} 5' in metrics
+
+
+def test_a_bad_web_file_stops_the_start_and_later_only_shows(make_daemon: MakeDaemon, tmp_path: Path) -> None:
+    """At the start it is one clear line and nothing runs; while running the old version stands and a metric is 0."""
+    running, file = make_daemon(), tmp_path / "web.yml"
+    text = running.config.read_text().replace("reload_endpoint: true", "config_file: web.yml")
+    running.config.write_text(text)
+    file.write_text("tls_server: {}\n")
+    with pytest.raises(ConfigError, match=r"web\.yml:1:1: unknown key 'tls_server'"):
+        running.daemon.start()
+    file.write_text("{}\n")
+    running.daemon.start()
+    line = "sentinel_config_last_reload_successful"
+
+    def shown(value: str) -> bool:
+        return f"\n{line} {value}\n" in _get(running, "/metrics")[1]
+
+    assert shown("1")
+    file.write_text("basic_auth_users: {alice: plain}\n")
+    wait_until(lambda: shown("0"), SECONDS, "the metric to say so")
+    file.write_text("{}\n# mended\n")
+    wait_until(lambda: shown("1"), SECONDS, "the metric to forget it")
