@@ -1,15 +1,19 @@
 #!/usr/bin/env bash
-# Install what the tests need besides Python packages: Prometheus, Alertmanager, Java, Maven, Kafka's jars and Helm.
+# Install what the tests need besides Python packages: Prometheus, Alertmanager, Java, Maven, Kafka's jars, Helm,
+# Kustomize, a browser with an accessibility checker, and the schemas of the operators whose resources the chart makes.
 # Safe to run again: only what is missing is installed. Starts no service. Needs root only if something is missing.
 set -euo pipefail
 
 readonly HELM_VERSION=v3.22.0
+readonly KUSTOMIZE_VERSION=v5.7.1
+readonly AXE_VERSION=4.14.1
 readonly POLICY=/usr/sbin/policy-rc.d
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 missing_packages() {
     command -v prometheus >/dev/null && command -v promtool >/dev/null || echo prometheus
     command -v prometheus-alertmanager >/dev/null && command -v amtool >/dev/null || echo prometheus-alertmanager
+    command -v chromium >/dev/null || echo chromium
     command -v java >/dev/null || echo default-jre-headless
     command -v mvn >/dev/null || echo maven
 }
@@ -38,6 +42,35 @@ install_helm() {
     GOBIN=${repository}/.cache/bin go install "helm.sh/helm/v3/cmd/helm@${HELM_VERSION}"
 }
 
+# The schemas of the operators whose custom resources the chart makes, where npm is there.
+install_custom_resources() {
+    local source=${repository}/tests/helm/custom_resources target=${repository}/.cache/custom-resources
+    if ! command -v npm >/dev/null || cmp -s "${source}/package-lock.json" "${target}/node_modules/.locked"; then
+        return
+    fi
+    mkdir -p "${target}"
+    cp "${source}/package.json" "${source}/package-lock.json" "${target}/"
+    npm ci --prefix "${target}" --ignore-scripts --no-audit --no-fund --silent
+    cp "${source}/package-lock.json" "${target}/node_modules/.locked"
+}
+
+install_kustomize() {
+    if command -v kubectl >/dev/null || [[ -x ${repository}/.cache/bin/kustomize ]] || ! command -v go >/dev/null; then
+        return
+    fi
+    echo "setup: building kustomize ${KUSTOMIZE_VERSION} (a minute, once)"
+    GOBIN=${repository}/.cache/bin go install "sigs.k8s.io/kustomize/kustomize/v5@${KUSTOMIZE_VERSION}"
+}
+
+# The accessibility checker that the console's tests run in the browser, where npm is there.
+install_axe() {
+    local target=${repository}/.cache/axe
+    if ! command -v npm >/dev/null || [[ -e ${target}/node_modules/axe-core/axe.min.js ]]; then
+        return
+    fi
+    npm install --prefix "${target}" --ignore-scripts --no-audit --no-fund --silent "axe-core@${AXE_VERSION}"
+}
+
 warm_kafka_jars() {
     local python=${repository}/.venv/bin/python
     [[ -x ${python} ]] || python=python3
@@ -50,4 +83,7 @@ if [[ ${#packages[@]} -gt 0 ]]; then
 fi
 warm_kafka_jars
 install_helm
+install_kustomize
+install_custom_resources
+install_axe
 echo "setup: servers for the tests are ready"

@@ -262,7 +262,7 @@ def draw_backfilled(layout: Layout, rng: np.random.Generator, n: int) -> Rows:
     """Random rows with their outcome, of which every feature was recomputed, or some, in the same bin or another."""
     rows = draw_rows(layout, rng, n)
     bins = rows["features"] + rng.integers(0, 2, rows["features"].shape, dtype=np.uint8)
-    note_backfill(rows, bins, rng.random(bins.shape) < 0.7)
+    note_backfill(layout, rows, bins, rng.random(bins.shape) < 0.7)
     return rows
 
 

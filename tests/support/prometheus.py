@@ -105,6 +105,8 @@ class PrometheusServer:
         ``host:port`` to send alerts to.
     options : mapping, optional
         More flags, without the leading dashes.
+    scrape : mapping, optional
+        Job name to more keys of its scrape configuration, such as ``scheme`` and ``basic_auth``.
     """
 
     def __init__(
@@ -114,12 +116,13 @@ class PrometheusServer:
         rule_files: Sequence[Path] = (),
         alertmanager: str | None = None,
         options: Mapping[str, object] | None = None,
+        scrape: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.address = f"127.0.0.1:{free_port()}"
         self._targets = {job: list(instances) for job, instances in targets.items()}
         self._alertmanager = alertmanager
         file = scratch / "prometheus.yml"
-        file.write_text(json.dumps(_prometheus_config(self._targets, rule_files, alertmanager)))
+        file.write_text(json.dumps(_prometheus_config(self._targets, rule_files, alertmanager, scrape or {})))
         check_with("promtool", "check", "config", str(file))
         flags = {
             "config.file": file,
@@ -231,13 +234,17 @@ def _alertmanager_config(webhook_url: str) -> dict[str, Any]:
 
 
 def _prometheus_config(
-    targets: Mapping[str, Sequence[str]], rule_files: Sequence[Path], alertmanager: str | None
+    targets: Mapping[str, Sequence[str]],
+    rule_files: Sequence[Path],
+    alertmanager: str | None,
+    scrape: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
     config: dict[str, Any] = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(file.resolve()) for file in rule_files],
         "scrape_configs": [
-            {"job_name": job, "static_configs": [{"targets": list(instances)}]} for job, instances in targets.items()
+            {"job_name": job, "static_configs": [{"targets": list(instances)}], **scrape.get(job, {})}
+            for job, instances in targets.items()
         ],
     }
     if alertmanager is not None:

@@ -1,33 +1,74 @@
 {{- define "sentinel.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 52 | trimSuffix "-" }}
+{{- default .Chart.Name .Values.nameOverride | trunc 42 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* 52 characters: a StatefulSet adds its own to the names of its pods. */ -}}
+{{- /* 42 characters: `-collector` follows, and a StatefulSet may have 52, since it adds a hash of its own to a label. */ -}}
 {{- define "sentinel.fullname" -}}
 {{- $name := include "sentinel.name" . }}
 {{- if .Values.fullnameOverride }}
-{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- .Values.fullnameOverride | trunc 42 | trimSuffix "-" }}
 {{- else if contains $name .Release.Name }}
-{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- .Release.Name | trunc 42 | trimSuffix "-" }}
 {{- else }}
-{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- printf "%s-%s" .Release.Name $name | trunc 42 | trimSuffix "-" }}
 {{- end }}
 {{- end }}
 
+{{- define "sentinel.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{- /* What reads from Kafka: the daemon that does everything, or the collectors. */ -}}
+{{- define "sentinel.reader" -}}
+{{- ternary "collector" "daemon" (eq .Values.mode "split") }}
+{{- end }}
+
+{{- /* What judges, serves the page and the reports. */ -}}
+{{- define "sentinel.judge" -}}
+{{- ternary "evaluator" "daemon" (eq .Values.mode "split") }}
+{{- end }}
+
+{{- /* The name of a component's objects. Takes root, component. */ -}}
+{{- define "sentinel.componentName" -}}
+{{- $full := include "sentinel.fullname" .root }}
+{{- ternary $full (printf "%s-%s" $full .component) (eq .component "daemon") }}
+{{- end }}
+
+{{- /* Takes root and, where it is one component, component. */ -}}
 {{- define "sentinel.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "sentinel.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "sentinel.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+{{- with .component }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
 {{- end }}
 
+{{- /* Takes root, component, labels; ours win, since selectors depend on them. */ -}}
 {{- define "sentinel.labels" -}}
-{{ include "sentinel.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- $own := fromYaml (include "sentinel.selectorLabels" .) }}
+{{- $_ := set $own "app.kubernetes.io/version" .root.Chart.AppVersion }}
+{{- $_ := set $own "app.kubernetes.io/part-of" "sentinel" }}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service }}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") }}
+{{- toYaml (mergeOverwrite (dict) .root.Values.commonLabels (.labels | default dict) $own) }}
+{{- end }}
+
+{{- /* The metadata of an object. Takes root, name, component, namespace, labels, annotations. */ -}}
+{{- define "sentinel.metadata" -}}
+name: {{ .name }}
+namespace: {{ default (include "sentinel.namespace" .root) .namespace }}
+labels: {{- include "sentinel.labels" . | nindent 2 }}
+{{- with mergeOverwrite (dict) .root.Values.commonAnnotations (.annotations | default dict) }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "sentinel.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
 {{- default (include "sentinel.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
 {{- end }}
 
 {{- define "sentinel.image" -}}
@@ -36,6 +77,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- else }}
 {{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) }}
 {{- end }}
+{{- end }}
+
+{{- define "sentinel.scheme" -}}
+{{- ternary "https" "http" .Values.webConfig.tls }}
 {{- end }}
 
 {{- /* The volume of the baselines; one source, so that nobody wonders which file was read. */ -}}
@@ -53,19 +98,4 @@ persistentVolumeClaim: {claimName: {{ $b.existingClaim }}, readOnly: true}
 {{- else -}}
 configMap: {name: {{ default (printf "%s-baselines" (include "sentinel.fullname" .)) $b.existingConfigMap }}}
 {{- end }}
-{{- end }}
-
-{{- /* The configuration file, refused here where it could not start. */ -}}
-{{- define "sentinel.config" -}}
-{{- $config := .Values.config }}
-{{- if not $config.models }}
-{{- fail "config.models: name at least one model, with name, version and baseline" }}
-{{- end }}
-{{- if not $config.source.kafka.bootstrap_servers }}
-{{- fail "config.source.kafka.bootstrap_servers: name at least one broker" }}
-{{- end }}
-{{- if not (and $config.source.kafka.topics.predictions $config.source.kafka.topics.outcomes) }}
-{{- fail "config.source.kafka.topics: name the topics of predictions and of outcomes" }}
-{{- end }}
-{{- toYaml $config }}
 {{- end }}
