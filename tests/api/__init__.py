@@ -1,0 +1,1 @@
+"""The Python interface: baselines, replays and what is made of a report, from frames."""
