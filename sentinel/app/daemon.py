@@ -12,6 +12,7 @@ from sentinel import __version__
 from sentinel.app.graph import Graph
 from sentinel.app.models import Key, WatchedModel, load_models
 from sentinel.app.owner import Ownership
+from sentinel.app.register import Register
 from sentinel.app.statistics import gather
 from sentinel.app.stops import Stops
 from sentinel.clock import Clock
@@ -19,14 +20,18 @@ from sentinel.config.addresses import parse_address
 from sentinel.config.compare import changed_paths, needs_restart
 from sentinel.config.errors import ConfigError
 from sentinel.config.settings import Config
-from sentinel.console.overview import render_overview
+from sentinel.console.answering import Answering
+from sentinel.console.pages import POLICY, render_audit, render_model, render_overview, render_refused
 from sentinel.diagnosis.report import Report
 from sentinel.errors import FatalError, SentinelError
+from sentinel.exposition.access import Principal
+from sentinel.exposition.guard import Guard
 from sentinel.exposition.http import WebInputs, build_app
 from sentinel.exposition.server import HttpServer, bind
 from sentinel.exposition.statistics import DaemonStatistics
 from sentinel.ingest.protocol import Source
 from sentinel.logs import get_logger
+from sentinel.pipeline.audit_log import KINDS, REMEMBERED
 
 log = get_logger(__name__)
 
@@ -77,6 +82,8 @@ class Daemon:
         self._stops = Stops()
         self._reloading = threading.Lock()
         self._graph: Graph | None = None
+        self._guard: Guard | None = None
+        self._register: Register | None = None
         self._reload = ReloadStatus(succeeded=True, at_us=clock.now_us())
         self.address: tuple[str, int] = ("", 0)
 
@@ -90,6 +97,7 @@ class Daemon:
         """
         config = self._read_config()
         host, port = config.web.address if self._listen is None else parse_address(self._listen)
+        guard = self._guard = Guard(config.web, self._clock, lambda: self._current.config.web)
         graph = self._build(config)
         try:
             listener = bind(host, port)
@@ -97,28 +105,36 @@ class Daemon:
             graph.source.close(0.0)
             raise
         try:
-            ownership = Ownership(Path(config.state.directory))
+            state = Path(config.state.directory)
+            ownership = Ownership(state)
+            self._stops.add("state", ownership.release)
+            register = Register(state, self._clock, lambda: self._current.reports, lambda: self._current.judges)
         except SentinelError:
             listener.close()
             graph.source.close(0.0)
             raise
-        self._stops.add("state", ownership.release)
         self.address = listener.getsockname()[:2]
-        self._graph = graph
+        self._graph, self._register = graph, register
         web = WebInputs(
             reports=self.reports,
             statistics=self.statistics,
-            page=lambda: render_overview(self.reports(), __version__),
+            page=self._overview_page,
+            model_page=self._model_page,
+            audit_page=lambda kind, before: _audit_page(register, kind, before),
+            refused_page=lambda refused: render_refused(refused, __version__),
+            page_policy=POLICY,
             reload=self._reload_over_http,
             reload_enabled=lambda: self._current.config.web.reload_endpoint,
-            max_series=lambda: self._current.config.limits.max_series,
+            limits=lambda: self._current.config.limits,
+            answers=register,
         )
-        server = HttpServer(build_app(web, self._clock), listener)
+        server = HttpServer(build_app(web, self._clock), listener, guard)
         server.start()
         self._stops.add("http", lambda: server.stop(5.0))
         graph.start()
         self._stops.add("graph", lambda: self._current.stop(STOP_SECONDS))
-        log.info("started", address=f"http://{self.address[0]}:{self.address[1]}", models=len(graph.models))
+        register.configured(config, graph.models, "start", ())
+        log.info("started", address=f"{guard.scheme}://{self.address[0]}:{self.address[1]}", models=len(graph.models))
 
     def stop(self) -> bool:
         """Stop everything within :data:`STOP_SECONDS`; a second call does nothing."""
@@ -127,8 +143,13 @@ class Daemon:
         log.info("stopped", clean=stopped)
         return stopped and (graph is None or graph.failure is None)
 
-    def reload(self) -> None:
+    def reload(self, who: str = "SIGHUP") -> None:
         """Read the configuration again, build the new graph, then swap.
+
+        Parameters
+        ----------
+        who : str
+            Who asked for it, for the audit log.
 
         Raises
         ------
@@ -136,30 +157,51 @@ class Daemon:
             If anything is wrong with the new configuration; the old graph goes on untouched.
         """
         with self._reloading:
+            changed: list[str] = []
             try:
-                self._swap(self._read_config())
+                config = self._read_config()
+                changed = changed_paths(self._current.config, config)
+                self._swap(config, changed)
             except SentinelError as error:
-                self._reload = ReloadStatus(succeeded=False, at_us=self._reload.at_us)
+                self._reload_failed(who, changed)
                 log.error("reload_failed", error=str(error))
                 raise
             except Exception as error:  # whatever is wrong with a new configuration must not end the old one
-                self._reload = ReloadStatus(succeeded=False, at_us=self._reload.at_us)
+                self._reload_failed(who, changed)
                 log.exception("reload_failed")
                 raise FatalError(f"the reload failed: {type(error).__name__}: {error}") from error
             gc.collect()  # a stopped graph is a ring of references: tens of MB that would wait for a rare collection
             self._reload = ReloadStatus(succeeded=True, at_us=self._clock.now_us())
+            if self._register is not None:
+                self._register.configured(config, self._current.models, who, changed)
             log.info("reloaded", models=len(self._current.models))
 
-    def _reload_over_http(self) -> str | None:
+    def _reload_failed(self, who: str, changed: list[str]) -> None:
+        self._reload = ReloadStatus(succeeded=False, at_us=self._reload.at_us)
+        if self._register is not None:
+            self._register.refused(who, changed)
+
+    def _reload_over_http(self, who: str) -> str | None:
         try:
-            self.reload()
+            self.reload(who)
         except SentinelError as error:
             return str(error)
         return None
 
-    def _swap(self, config: Config) -> None:
+    def _overview_page(self, show: str) -> str:
+        return render_overview(self.reports(), __version__, now_us=self._clock.now_us(), show=show, audited=True)
+
+    def _model_page(self, model: str, version: str, who: Principal) -> str | None:
+        report = next((each for each in self.reports() if (each.model, each.version) == (model, version)), None)
+        if report is None:
+            return None
+        web = self._current.config.web
+        answering = Answering(principal=who, writers=web.writers)
+        return render_model(report, __version__, runbooks=web.runbooks, answering=answering)
+
+    def _swap(self, config: Config, changed: list[str]) -> None:
         old = self._current
-        fixed = needs_restart(changed_paths(old.config, config))
+        fixed = needs_restart(changed)
         if fixed:
             raise ConfigError(
                 f"{', '.join(fixed)} cannot change while running", hint="restart the daemon, or take the change back"
@@ -192,9 +234,19 @@ class Daemon:
         return None if self._graph is None else self._graph.failure
 
     def reports(self) -> tuple[Report, ...]:
-        """The newest report of every model."""
-        return self._current.reports
+        """The newest report of every model, with what was last answered to its verdict."""
+        reports = self._current.reports
+        return reports if self._register is None else self._register.shown(reports)
 
     def statistics(self) -> DaemonStatistics:
         """What the metrics say of the daemon itself."""
-        return gather(self._current, self._reload, self._clock, self._log_events)
+        reload = self._reload
+        if self._guard is not None and self._guard.locks.fault is not None:
+            reload = ReloadStatus(succeeded=False, at_us=reload.at_us)
+        refused = {} if self._guard is None else self._guard.refused
+        return gather(self._current, reload, self._clock, self._log_events, refused)
+
+
+def _audit_page(register: Register, kind: str, before: int | None) -> str:
+    entries = register.entries(kind=None, since_us=None, limit=REMEMBERED * len(KINDS))
+    return render_audit(entries, __version__, kind=kind, before=before)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sentinel.app.annotations import make_annotator
 from sentinel.app.judge import Judge
 from sentinel.app.memory import JudgeMemory
 from sentinel.app.models import Key, WatchedModel, plans, row_bytes
@@ -83,6 +84,7 @@ class Graph:
         self._state = state
         self._row_bytes = row_bytes(models)
         self._memory = JudgeMemory(state / "judges")
+        self.annotator = make_annotator(config, clock)
         self.judges: dict[Key, Judge] = {}
         self.loop = Loop(
             source,
@@ -106,6 +108,9 @@ class Graph:
         self.judges = {key: self._judge(model, former) for key, model in self.models.items()}
         if former is not None:
             self.reports = tuple(r for r in former.reports if (r.model, r.version) in self.models)
+        if self.annotator is not None:
+            self.annotator.start()
+            self._stops.add("grafana", self.annotator.stop)
         self._stops.add("source", lambda: self.source.close(SOURCE_CLOSE_SECONDS))
         self.evaluate()
         for name, work in (("sentinel-loop", self._count), ("sentinel-evaluator", self._evaluate_forever)):
@@ -149,6 +154,8 @@ class Graph:
                 log.exception("evaluation_failed", model=key[0], version=key[1])
                 reports.extend(r for r in self.reports if (r.model, r.version) == key)
         self.reports = tuple(reports)
+        if self.annotator is not None:
+            self.annotator.offer(self.reports)
         self.delays = {key: _delays(views, key) for key in self.judges}
         self.evaluator.evaluations += 1
         self.evaluator.seconds += time.thread_time() - started

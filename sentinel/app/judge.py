@@ -6,17 +6,20 @@ One Judge serves the daemon and the replay alike, so a file replayed says what t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from dataclasses import dataclass
 
 import msgspec
 
 from sentinel import __version__
 from sentinel.app.models import Key, WatchedModel
 from sentinel.baseline.artifact import Baseline
-from sentinel.clock import MICROSECONDS_PER_SECOND
+from sentinel.config.times import rfc3339
 from sentinel.diagnosis.alerts import AlertBook
+from sentinel.diagnosis.evidence import gather
+from sentinel.diagnosis.proofs import find_proofs
 from sentinel.diagnosis.report import BaselineReference, Report, TimelinePoint, Verdict
-from sentinel.diagnosis.verdict import diagnose
+from sentinel.diagnosis.signatures import read_signals
+from sentinel.diagnosis.verdict import diagnose, passes_gate
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
 from sentinel.pipeline import tally as results
@@ -39,6 +42,24 @@ class JudgeState(msgspec.Struct, frozen=True, kw_only=True):
     timeline: tuple[TimelinePoint, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A report with the evidence of its verdict.
+
+    Attributes
+    ----------
+    report : Report
+    signals : dict of str to float or None
+        What the scorecard weighs, by name; None where the evidence is missing.
+    weighed : bool
+        Whether there was something to explain, so that the scorecard was asked.
+    """
+
+    report: Report
+    signals: dict[str, float | None]
+    weighed: bool
+
+
 class Judge:
     """Keeps one model version's alerts and timeline from look to look, and writes its reports."""
 
@@ -46,6 +67,7 @@ class Judge:
         self.model = model
         self._book = AlertBook()
         self._timeline: list[TimelinePoint] = []
+        self._latest: tuple[Report, Evaluation] | None = None
 
     def report(self, views: Iterable[PartitionView]) -> Report:
         """Judge what the partitions hold now.
@@ -75,13 +97,13 @@ class Judge:
         )
         verdict = diagnose(evaluation, baseline, counts, self.model.settings.alerts)
         if watermark is not None:
-            self._book = self._book.advance(evaluation, verdict, counts, rfc3339(watermark))
+            self._book = self._book.advance(evaluation, verdict, counts, rfc3339(watermark, to_second=True))
             self._remember(evaluation, verdict, counts, watermark)
-        return Report(
+        report = Report(
             model=key[0],
             version=key[1],
             task=self.model.settings.task,
-            through=None if watermark is None else rfc3339(watermark),
+            through=None if watermark is None else rfc3339(watermark, to_second=True),
             generated_by=f"sentinel {__version__}",
             baseline=reference(baseline),
             counts=counts,
@@ -97,9 +119,25 @@ class Judge:
             overlaps=evaluation.overlaps,
             maturity=evaluation.maturity,
             residuals=evaluation.residuals,
+            offline_calibration=evaluation.offline_calibration,
+            online_calibration=evaluation.online_calibration,
+            reliability=evaluation.reliability,
+            delays=evaluation.delays,
             alerts=self._book.alerts,
             timeline=tuple(self._timeline),
         )
+        self._latest = (report, evaluation)
+        return report
+
+    def judged(self) -> Judged | None:
+        """The latest report with its evidence, read when it is asked for; None before the first. For any thread."""
+        latest = self._latest
+        if latest is None:
+            return None
+        report, evaluation = latest
+        evidence = gather(evaluation, self.model.baseline.meta, report.counts, self.model.settings.alerts)
+        signals = {name: signal.value for name, signal in read_signals(evidence).items()}
+        return Judged(report, signals, passes_gate(evidence, find_proofs(evidence)))
 
     def save(self) -> bytes:
         """What :meth:`restore` needs."""
@@ -128,7 +166,7 @@ class Judge:
         if headline is None:
             return
         point = TimelinePoint(
-            at=rfc3339(watermark),
+            at=rfc3339(watermark, to_second=True),
             n_predictions=counts["predictions"],
             n_outcomes=counts["joined"],
             metric=HEADLINE,
@@ -188,14 +226,3 @@ def reference(baseline: Baseline) -> BaselineReference:
         n_rows=meta.n_rows,
         split_protocol=str(split["protocol"]) if "protocol" in split else None,
     )
-
-
-def rfc3339(at_us: int) -> str:
-    """Microseconds since the epoch as RFC 3339 text in UTC, to the second.
-
-    Examples
-    --------
-    >>> rfc3339(0)
-    '1970-01-01T00:00:00Z'
-    """
-    return datetime.fromtimestamp(at_us // MICROSECONDS_PER_SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -14,8 +14,8 @@ from sentinel.ingest.protocol import Source
 from sentinel.pipeline.loop import Loop, PartitionView
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 
-LOOKS = 200
-"""Evaluations over a stream: each costs milliseconds, and an alert is stamped to half a per cent of the stream."""
+ROWS_PER_LOOK = 200
+"""Predictions read between two looks: an alert is stamped no coarser than this."""
 
 
 def replay(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from sentinel.app.models import Key
+from sentinel.app.models import Key, WatchedModel
 from sentinel.clock import MICROSECONDS_PER_SECOND, Clock
-from sentinel.exposition.statistics import DaemonStatistics
-from sentinel.pipeline import tally as results
+from sentinel.config.times import parse_time_us
+from sentinel.evaluation.maturity import coverage_of
+from sentinel.exposition.statistics import BaselineTimes, DaemonStatistics
 from sentinel.pipeline.loop import PartitionView
-from sentinel.pipeline.tally import Tally, add_up, of_model
+from sentinel.pipeline.tally import add_up
 
 if TYPE_CHECKING:
     from sentinel.app.graph import Graph
@@ -43,7 +44,11 @@ class LogCounter:
 
 
 def gather(
-    graph: Graph, reload: ReloadOutcome, clock: Clock, log_events: Mapping[tuple[str, str], int]
+    graph: Graph,
+    reload: ReloadOutcome,
+    clock: Clock,
+    log_events: Mapping[tuple[str, str], int],
+    refused: Mapping[str, int],
 ) -> DaemonStatistics:
     """Take one look at everything that the metrics need."""
     status = graph.loop.status
@@ -58,7 +63,8 @@ def gather(
         lag=graph.source.lag(),
         partitions_assigned=len(graph.source.assigned()),
         watermarks_us=_watermarks(graph.models, views.values()),
-        coverage={key: _coverage(tally, key) for key in graph.models},
+        baselines={key: _baseline_times(watched) for key, watched in graph.models.items()},
+        coverage={(one.model, one.version): coverage_of(one.maturity, one.counts) for one in graph.reports},
         delays=dict(graph.delays.items()),
         store_rows=sum(view.store.rows for view in views.values()),
         store_bytes=sum(view.store.disk_bytes for view in views.values()),
@@ -71,6 +77,9 @@ def gather(
         reload_ok=reload.succeeded,
         reload_success_us=reload.at_us,
         log_events=dict(log_events),
+        refused=refused,
+        annotations={} if graph.annotator is None else graph.annotator.results,
+        annotation_failures={} if graph.annotator is None else graph.annotator.failures,
         ready=not reasons,
         reasons=reasons,
         alive=graph.alive,
@@ -78,12 +87,15 @@ def gather(
     )
 
 
+def _baseline_times(watched: WatchedModel) -> BaselineTimes:
+    meta = watched.baseline.meta
+    return BaselineTimes(
+        created_us=parse_time_us(meta.created_at),
+        validation_end_us=None if meta.validation_end is None else parse_time_us(meta.validation_end),
+        max_age_seconds=float(watched.settings.alerts.baseline_max_age),
+    )
+
+
 def _watermarks(models: Iterable[Key], views: Iterable[PartitionView]) -> dict[Key, int]:
     newest = max((view.watermark for view in views if view.watermark is not None), default=None)
     return {} if newest is None else dict.fromkeys(models, newest)
-
-
-def _coverage(tally: Tally, key: Sequence[str]) -> float | None:
-    named = of_model(tally.models, (key[0], key[1]))
-    matured = named.get(results.MATURED, 0)
-    return None if matured == 0 else 1.0 - named.get(results.UNLABELLED, 0) / matured

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from sentinel.app.owner import partition_directories
 from sentinel.errors import CorruptArtifactError, StoreError
-from sentinel.pipeline.partition import STATE_META, CheckpointMeta, pane_name
+from sentinel.pipeline.checkpoint import STATE_META, CheckpointMeta, pane_name
 from sentinel.pipeline.plan import ModelPlan
-from sentinel.pipeline.progress import outcomes_through
+from sentinel.pipeline.progress import lagging, outcomes_through
 from sentinel.pipeline.store.state_reader import read_state
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.panes import PaneSeries, join_series
 
 
-def stored_panes(state_directory: Path, plan: ModelPlan) -> tuple[PaneSeries, int]:
+class StoredPanes(NamedTuple):
+    """What all partitions counted together, and how far each has come.
+
+    ``through_us`` is the event time until which outcomes have been read, ``lagging`` what
+    :func:`~sentinel.pipeline.progress.lagging` says of the partitions; microseconds since the epoch, UTC.
+    """
+
+    series: PaneSeries
+    through_us: int
+    lagging: dict[int, int]
+
+
+def stored_panes(state_directory: Path, plan: ModelPlan) -> StoredPanes:
     """Add up the panes of all partitions.
 
     Parameters
@@ -28,7 +41,7 @@ def stored_panes(state_directory: Path, plan: ModelPlan) -> tuple[PaneSeries, in
 
     Returns
     -------
-    PaneSeries, and the event time until which outcomes have been read, in microseconds since the epoch
+    StoredPanes
 
     Raises
     ------
@@ -39,7 +52,7 @@ def stored_panes(state_directory: Path, plan: ModelPlan) -> tuple[PaneSeries, in
     """
     layout = plan.layout
     found: list[PaneSeries] = []
-    progress: list[CheckpointMeta] = []
+    progress: dict[int, CheckpointMeta] = {}
     for directory in partition_directories(state_directory):
         state = read_state(directory)
         try:
@@ -56,10 +69,11 @@ def stored_panes(state_directory: Path, plan: ModelPlan) -> tuple[PaneSeries, in
             if name.startswith(prefix)
         )
         found.append(PaneSeries(layout, meta.widths[layout_id], tuple(panes)))
-        progress.append(meta)
+        progress[int(directory.name)] = meta
     if not found:
         raise StoreError(
             f"{state_directory}: nothing was counted under this baseline ({layout.model} {layout.version}); "
             "is `state.directory` that of the daemon, and the baseline the one that it runs with?"
         )
-    return join_series(layout, found), outcomes_through(progress, plan)
+    through_us = outcomes_through(progress.values(), plan)
+    return StoredPanes(join_series(layout, found), through_us, lagging(progress, plan))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 NAME = "baseline"
@@ -33,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     show_help = "Show what a baseline promises, and what speaks against it."
     show = commands.add_parser("show", help=show_help, description=show_help, allow_abbrev=False)
     show.add_argument("baseline", type=Path, metavar="FILE", help="the baseline")
+    show.add_argument(
+        "--config", type=Path, help="the configuration whose alerts have to prove a gap (default: alerts as by default)"
+    )
     show.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
     _add_promote(commands)
 
@@ -51,6 +55,11 @@ def _add_promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     promote.add_argument("--until", help="last moment to take, RFC 3339 (default: the newest settled outcome)")
     promote.add_argument("--note", required=True, help="why this traffic is accepted; kept with the baseline")
     promote.add_argument("--output", type=Path, required=True, help="the baseline to write; never the one in use")
+    promote.add_argument(
+        "--force",
+        action="store_true",
+        help="go on although the outcomes of some partition are read far behind the others",
+    )
     promote.add_argument("--model", help="the model, when the configuration has several")
     promote.add_argument("--version", help="its version, when it has several")
 
@@ -88,7 +97,7 @@ def _build(args: argparse.Namespace) -> int:
         )
     baseline.save(args.output)
     print(f"wrote {args.output} ({args.output.stat().st_size:,} bytes, sha256 {baseline.digest[:12]})")
-    print("\n".join(summary_lines(baseline)))
+    print("\n".join(summary_lines(baseline, model.alerts)))
     return 0
 
 
@@ -97,12 +106,18 @@ def _show(args: argparse.Namespace) -> int:
 
     from sentinel.baseline.artifact import Baseline
     from sentinel.baseline.show import as_builtins, lines
+    from sentinel.cli.choose import choose_model
+    from sentinel.config import load_config
+    from sentinel.config.model import Alerts
 
     baseline = Baseline.load(args.baseline)
+    alerts = Alerts()
+    if args.config is not None:
+        alerts = choose_model(load_config(args.config), baseline.meta.model, baseline.meta.version).alerts
     if args.format == "json":
-        print(json.dumps(as_builtins(baseline), indent=2, ensure_ascii=False))
+        print(json.dumps(as_builtins(baseline, alerts), indent=2, ensure_ascii=False))
     else:
-        print("\n".join(lines(baseline)))
+        print("\n".join(lines(baseline, alerts)))
     return 0
 
 
@@ -125,15 +140,32 @@ def _promote(args: argparse.Namespace) -> int:
     if args.output.exists() and args.output.samefile(Path(settings.baseline)):
         raise BaselineError(f"{args.output} is the baseline in use: write the new one beside it, then configure it")
     model = watch(settings, Baseline.load(Path(settings.baseline)))
-    panes, through = stored_panes(Path(config.state.directory), model.plan)
-    settled = settled_until(through, model.plan)
+    stored = stored_panes(Path(config.state.directory), model.plan)
+    settled = settled_until(stored.through_us, model.plan)
     until = settled if args.until is None else min(settled, _moment(args.until, "--until"))
     since = 0 if args.since is None else _moment(args.since, "--since")
-    promoted = promote(model.baseline, panes.between(since, until), note=args.note, now_us=SystemClock().now_us())
+    behind = {number: at for number, at in stored.lagging.items() if settled_until(at, model.plan) < until}
+    if behind and not args.force:
+        raise BaselineError(_behind(behind, stored.through_us))
+    promoted = promote(
+        model.baseline, stored.series.between(since, until), note=args.note, now_us=SystemClock().now_us()
+    )
     promoted.save(args.output)
     print(f"wrote {args.output} ({args.output.stat().st_size:,} bytes, sha256 {promoted.digest[:12]})")
-    print("\n".join(summary_lines(promoted)))
+    print("\n".join(summary_lines(promoted, settings.alerts)))
     return 0
+
+
+def _behind(lagging: Mapping[int, int], through_us: int) -> str:
+    from sentinel.config.times import rfc3339
+
+    partition, at = min(lagging.items(), key=lambda item: item[1])
+    more = f" (and {len(lagging) - 1} more)" if len(lagging) > 1 else ""
+    return (
+        f"partition {partition}{more} has read outcomes until {rfc3339(at, to_second=True)} only, the furthest until "
+        f"{rfc3339(through_us, to_second=True)}: its panes are not settled. Wait until it has caught up, choose an "
+        "earlier --until, or give --force if nothing more is to come"
+    )
 
 
 def _moment(text: str, option: str) -> int:

@@ -19,16 +19,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", metavar="FILE", help="the configuration")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
     parser.add_argument(
+        "--without-files",
+        action="store_true",
+        help="leave out web.config_file, what it names, and web.bearer_token_file: they are on another machine",
+    )
+    parser.add_argument(
         "--show", action="store_true", help="print what is in effect, defaults included and secrets redacted"
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Load the configuration; the answer goes to standard output, a fault as text to standard error."""
+    """Load what the start loads; the answer goes to standard output, a fault as text to standard error."""
     from sentinel.config import ConfigError, load_config
+    from sentinel.exposition.locks import Locks
 
     try:
         config = load_config(args.config)
+        if not args.without_files:
+            Locks(config.web)
     except ConfigError as error:
         _report_fault(error, as_json=args.format == "json")
         return 1

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import argparse
 
 COMMANDS: dict[str, str] = {
+    "acknowledgements": "sentinel.cli.acknowledgements",
     "baseline": "sentinel.cli.baseline",
     "benchmark": "sentinel.cli.benchmark",
     "check-config": "sentinel.cli.check_config",

@@ -202,8 +202,8 @@ def _assemble(
 
 def _feed(daemon: Daemon, source: MemorySource, args: argparse.Namespace, simulated: SimulatedStream) -> Report:
     """Send the month of events at accelerated event time."""
-    from sentinel.app.judge import rfc3339
     from sentinel.cli.progress import Progress
+    from sentinel.config.times import rfc3339
     from sentinel.simulation.events import events
 
     queue = list(events(simulated.stream, model=simulated.model, version=VERSION, slices=simulated.slices))
@@ -221,7 +221,8 @@ def _feed(daemon: Daemon, source: MemorySource, args: argparse.Namespace, simula
                 event = queue[sent]
                 source.publish(event.kind, event.key, event.payload, event.at_us)
                 sent += 1
-            progress.show(sent / len(queue), _state(daemon, rfc3339(queue[min(sent, len(queue) - 1)].at_us)))
+            at = rfc3339(queue[min(sent, len(queue) - 1)].at_us, to_second=True)
+            progress.show(sent / len(queue), _state(daemon, at))
             if daemon.failure is not None:
                 raise daemon.failure
             time.sleep(FEED_STEP_SECONDS)

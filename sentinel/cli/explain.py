@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinel.cli import access
 from sentinel.errors import CorruptArtifactError, FatalError
 
 if TYPE_CHECKING:
@@ -20,8 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--report", metavar="FILE", type=Path, help="a report as `sentinel replay` writes it")
     where.add_argument("--config", metavar="FILE", type=Path, help="ask the daemon that runs with this configuration")
+    parser.add_argument("--html", metavar="FILE", type=Path, help="write a page that needs nothing else, of one report")
+    parser.add_argument("--runbooks", metavar="URL", help="with --html: folder that holds the runbooks of the alerts")
     parser.add_argument("--model", help="with --config: of this model alone")
     parser.add_argument("--version", help="with --config: of this version alone")
+    access.add_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -30,11 +34,19 @@ def run(args: argparse.Namespace) -> int:
     Raises
     ------
     SentinelError
-        If the file cannot be read or the daemon does not answer, or if it is no report of this version.
+        If a file cannot be read or written, the daemon does not answer or refuses, or what it holds is no report of
+        this version.
     """
     from sentinel.diagnosis.words import explain
 
-    print("\n".join(explain(report) for report in _reports(args)), end="")
+    reports = _reports(args)
+    if args.html is not None:
+        from sentinel.cli.page import write_page
+
+        if len(reports) != 1:
+            raise FatalError(f"a page holds one report, not {len(reports)}: choose one with --model and --version")
+        write_page(args.html, reports[0], args.runbooks)
+    print("\n".join(explain(report) for report in reports), end="")
     return 0
 
 
@@ -42,11 +54,12 @@ def _reports(args: argparse.Namespace) -> list[Report]:
     if args.report is not None:
         if args.model is not None or args.version is not None:
             raise FatalError("--model and --version choose among a daemon's reports: a file holds one")
+        access.refuse(args)
         return [_read(args.report)]
     from sentinel.app.remote import fetch_reports
     from sentinel.config import load_config
 
-    return fetch_reports(load_config(args.config).web.address, args.model, args.version)
+    return fetch_reports(access.access_of(args, load_config(args.config).web), args.model, args.version)
 
 
 def _read(path: Path) -> Report:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinel.app.gate import EXIT_ALERT, exit_status
 from sentinel.errors import FatalError
 
 if TYPE_CHECKING:
@@ -13,10 +14,6 @@ if TYPE_CHECKING:
 
 NAME = "replay"
 HELP = "Replay a stream from files against a baseline and write the report."
-ROWS_PER_LOOK = 200
-"""Predictions read between two looks: an alert is stamped no coarser than this."""
-EXIT_ALERT = 3
-"""Exit status when an alert of the severity named by --fail-on fired and was not resolved."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outcomes", type=Path, help="outcomes alone; needs --predictions")
     parser.add_argument("--backfills", type=Path, help="features recomputed for the moment of prediction, by its id")
     parser.add_argument("--report", type=Path, help="write the report here as JSON")
+    parser.add_argument("--html", type=Path, help="write the report here as a page that needs nothing else")
+    parser.add_argument("--runbooks", metavar="URL", help="with --html: folder that holds the runbooks of the alerts")
     parser.add_argument("--dead-letters", type=Path, help="write what was refused here, one JSON object a line")
     parser.add_argument("--model", help="the model, when the configuration has several")
     parser.add_argument("--version", help="its version, when it has several")
@@ -67,9 +66,10 @@ def run(args: argparse.Namespace) -> int:
         If a file cannot be read or written, or the baseline is not the model's.
     """
     from sentinel.app.models import watch
-    from sentinel.app.replay import replay
+    from sentinel.app.replay import ROWS_PER_LOOK, replay
     from sentinel.baseline.artifact import Baseline
     from sentinel.cli.choose import choose_model
+    from sentinel.cli.page import write_page
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
@@ -87,8 +87,9 @@ def run(args: argparse.Namespace) -> int:
     clock = SystemClock()
     codec = ArrowCodec(model.plan.layout.schema, settings.columns)
     predictions, outcomes = _files(args)
-    if args.report is not None and not args.report.parent.is_dir():
-        raise FatalError(f"cannot write {args.report}: there is no such folder")  # found before the work, not after
+    for written in (args.report, args.html):
+        if written is not None and not written.parent.is_dir():
+            raise FatalError(f"cannot write {written}: there is no such folder")  # found before the work, not after
     source = ReplaySource(
         predictions,
         outcomes,
@@ -110,9 +111,9 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.report is not None:
         _write_report(args.report, report)
+    if args.html is not None:
+        write_page(args.html, report, args.runbooks)
     if letters is not None and letters.statistics()["write_failures"]:
         raise FatalError(f"{letters.statistics()['dropped']} dead letters could not be written to {args.dead_letters}")
     print(explain(report))
-    graver = {"critical": ("critical",), "warning": ("critical", "warning"), None: ()}[args.fail_on]
-    firing = [alert for alert in report.alerts if alert.resolved_at is None and alert.severity in graver]
-    return EXIT_ALERT if firing else 0
+    return exit_status(report, args.fail_on)

@@ -1,4 +1,4 @@
-"""``sentinel rules``: the alert rules for Prometheus."""
+"""``sentinel rules``: the alert and recording rules for Prometheus."""
 
 from __future__ import annotations
 
@@ -9,13 +9,19 @@ from pathlib import Path
 from sentinel.errors import FatalError
 
 NAME = "rules"
-HELP = "Print the alert rules for Prometheus."
+HELP = "Print the alert and recording rules for Prometheus."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What differs between installations, and a file to compare with."""
     parser.add_argument("--selector", metavar="MATCHERS", help="of sentinel's targets; 'job=\"sentinel\"' if not given")
-    parser.add_argument("--runbooks", metavar="URL", help="folder that holds the runbooks, linked from each alert")
+    parser.add_argument(
+        "--runbook-base",
+        "--runbooks",
+        dest="runbooks",
+        metavar="URL",
+        help="folder that holds the runbooks, linked from each alert; or an address with {alert} in it",
+    )
     parser.add_argument("--dashboards", metavar="URL", help="where Grafana shows a dashboard by uid: https://.../d")
     parser.add_argument("--check", metavar="FILE", type=Path, help="print nothing; status 1 if FILE is not these rules")
 

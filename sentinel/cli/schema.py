@@ -12,7 +12,7 @@ HELP = "Print the JSON Schema of the configuration or of the report."
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which schema."""
-    parser.add_argument("document", choices=("config", "report"), nargs="?", default="config")
+    parser.add_argument("document", choices=("config", "report"), nargs="?", default="config", help="which of the two")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,7 @@ import msgspec
 from sentinel.config.errors import Keys, format_path
 from sentinel.config.settings import Config
 
-RESTART_PREFIXES = ("source", "state", "web.listen")
+RESTART_PREFIXES = ("source", "state", "web.listen", "web.config_file", "web.bearer_token_file", "web.max_connections")
 """Bound at start: connections, the store's folder and lock, the listening socket."""
 
 
@@ -21,6 +21,11 @@ def changed_paths(old: Config, new: Config) -> list[str]:
     that the model came or went. Lists are compared as a whole. Values are never part of the result.
     """
     return sorted(format_path(keys) for keys in _differences((), _matched(old), _matched(new)))
+
+
+def changed_plain_paths(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The same of configurations as plain values, as ``config_as_builtins`` makes them."""
+    return sorted(format_path(keys) for keys in _differences((), _matched_plain(old), _matched_plain(new)))
 
 
 def needs_restart(paths: Iterable[str]) -> list[str]:
@@ -34,6 +39,10 @@ def _is_under(path: str, prefix: str) -> bool:
 
 def _matched(config: Config) -> dict[str, Any]:
     return _children(config) | {"models": {model.key: model for model in config.models}}
+
+
+def _matched_plain(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {**config, "models": {f"{model['name']}/{model['version']}": model for model in config["models"]}}
 
 
 def _children(struct: msgspec.Struct) -> dict[str, Any]:

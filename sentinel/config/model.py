@@ -267,7 +267,8 @@ class Panes(_Section, frozen=True):
         int,
         Meta(
             description="Panes kept apart per model and partition; when there would be more, their width doubles. "
-            "256 keep a year in panes of two days, and memory bounded: a pane takes 50 to 150 KB.",
+            "256 keep a year in panes of two days, and memory bounded: with two slices of five values a pane takes "
+            "125 KB at 10 features and 190 KB at 50.",
             ge=2,
             le=100_000,
         ),
@@ -362,6 +363,16 @@ class Alerts(_Section, frozen=True):
             examples=[{"group_leakage": 0.2, "concept_drift": 2.0}],
         ),
     ] = msgspec.field(default_factory=dict)
+    baseline_max_age: Annotated[
+        Duration,
+        bounded(
+            "How far live predictions may run ahead of the last validation row before the offline estimate counts as "
+            "out of date. Half a year by default: then it is of another season.",
+            Duration.parse("1d"),
+            Duration.parse("3650d"),
+            examples=["90d"],
+        ),
+    ] = parsed(Duration, "180d")
 
     def __post_init__(self) -> None:
         unknown = next((name for name in self.priors if name not in CAUSES), None)

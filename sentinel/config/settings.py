@@ -10,11 +10,17 @@ from msgspec import Meta
 from sentinel.config.addresses import parse_address
 from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError
-from sentinel.config.fields import Text, bounded, parsed, path_to
+from sentinel.config.fields import PATTERN_MEANING, Text, bounded, parsed, path_to
+from sentinel.config.grafana import Grafana
 from sentinel.config.kafka import KafkaSource
 from sentinel.config.model import Model
 from sentinel.config.sizes import Bytes
 from sentinel.config.times import parse_time_us
+
+_WebAddress = Annotated[
+    str,
+    Meta(min_length=1, pattern=r"^https?://[^\s]+$", extra={PATTERN_MEANING: "has to begin with https:// or http://"}),
+]
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,12 +79,66 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     reload_endpoint: Annotated[
         bool,
         Meta(
-            description="Serve POST /-/reload. Off by default: it is an action without a password; SIGHUP "
-            "does the same."
+            description="Serve POST /-/reload: to writers; to everyone where nobody has to log in. Off by default: "
+            "SIGHUP does the same."
         ),
     ] = False
 
+    config_file: Annotated[
+        Text | None,
+        path_to(
+            "TLS and passwords, in the web configuration format of Prometheus and its exporters. Read again when it "
+            "or a certificate changes. Unset: plain HTTP, open to all who reach the port."
+        ),
+    ] = None
+    bearer_token_file: Annotated[
+        Text | None,
+        path_to(
+            "Tokens that open the same doors as passwords do: a line for each, `name token`. Read again on change."
+        ),
+    ] = None
+    writers: Annotated[
+        list[Text],
+        Meta(description="Names of users and tokens that may write: acknowledge, reload. All others only read."),
+    ] = msgspec.field(default_factory=list)
+    allowed_hosts: Annotated[
+        list[Text],
+        Meta(
+            description="Host names that requests may name, without port; localhost and IP addresses always may. "
+            "Empty: any name; on a loopback address none, so that no web page can reach sentinel by a name of its own.",
+            examples=[["sentinel.example.org"]],
+        ),
+    ] = msgspec.field(default_factory=list)
+    runbooks: Annotated[
+        _WebAddress | None,
+        Meta(
+            description="Where the pages find the runbooks of alerts: the address of the folder that holds them, or of "
+            "one with {alert} in place of its name, as `sentinel rules --runbook-base` takes it. Unset: the pages name "
+            "the file.",
+            examples=["https://runbooks.example.org/sentinel", "https://wiki.example.org/?page={alert}"],
+        ),
+    ] = None
+    requests_per_second: Annotated[
+        float,
+        Meta(
+            description="Requests of one client address that are answered, four seconds' worth at once; the others "
+            "get status 429. 50 is far above scrapers and people. Probes are not counted.",
+            ge=0.1,
+            le=100_000,
+        ),
+    ] = 50.0
+    max_connections: Annotated[
+        int,
+        Meta(
+            description="Connections held at most. Above, the client that holds the most loses its oldest.",
+            ge=64,
+            le=16_384,
+        ),
+    ] = 512
+
     def __post_init__(self) -> None:
+        if self.writers and self.config_file is None and self.bearer_token_file is None:
+            raise ConfigError("nobody can log in", keys=("writers",), hint="set config_file or bearer_token_file")
         try:
             parse_address(self.listen)
         except ValueError as error:
@@ -143,6 +203,15 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             le=1_000_000,
         ),
     ] = 20_000
+    max_series_per_model: Annotated[
+        int,
+        Meta(
+            description="The same for one version of a model, so that no model takes it all: 10000 are some 700 slices "
+            "by one metric. Verdicts, alerts and what is known of all traffic are never cut.",
+            ge=100,
+            le=1_000_000,
+        ),
+    ] = 10_000
 
     def __post_init__(self) -> None:
         try:
@@ -199,6 +268,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     evaluation: Annotated[Evaluation, Meta(description="How often to judge.")] = msgspec.field(
         default_factory=Evaluation
     )
+    grafana: Annotated[
+        Grafana | None, Meta(description="A Grafana to mark verdicts in. Unset: none; dashboards need no setting.")
+    ] = None
     log: Annotated[Log, Meta(description="Lines on standard error.")] = msgspec.field(default_factory=Log)
 
     def __post_init__(self) -> None:

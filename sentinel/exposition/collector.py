@@ -18,8 +18,12 @@ from sentinel.exposition.compression import GzipHead
 from sentinel.exposition.daemon_metrics import render_daemon
 from sentinel.exposition.negotiation import accepts_gzip, choose_format
 from sentinel.exposition.rendering import CONTENT_TYPES, OPENMETRICS_END, Format
-from sentinel.exposition.snapshot import DROP_REASONS, PrefixCache, Snapshot, build_snapshot
+from sentinel.exposition.selection import Budget
+from sentinel.exposition.snapshot import DROP_REASONS, Snapshot, SnapshotMemory, build_snapshot
 from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.logs import get_logger
+
+log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Collector:
         The reports that stand now. Their series are rendered again only when one of them is another object.
     statistics : callable
         The daemon's state now.
-    max_series : callable
+    budget : callable
         Time series that the reports may take; a reload may change it.
     clock : Clock
         Measures the scrape.
@@ -50,16 +54,16 @@ class Collector:
         self,
         reports: Callable[[], Sequence[Report]],
         statistics: Callable[[], DaemonStatistics],
-        max_series: Callable[[], int],
+        budget: Callable[[], Budget],
         clock: Clock,
     ) -> None:
         self._reports = reports
         self._statistics = statistics
-        self._max_series = max_series
-        self._limit = -1
+        self._ask_budget = budget
+        self._budget = Budget(-1, -1)
         self._clock = clock
         self._lock = threading.Lock()
-        self._cache = PrefixCache()
+        self._memory = SnapshotMemory()
         self._rendered_from: tuple[Report, ...] = ()
         self._snapshot = Snapshot()
         self._bodies: dict[Format, bytes] = {}
@@ -88,26 +92,39 @@ class Collector:
         return self._heads[form].complete(tail) if gzipped else reports + tail
 
     def _refresh(self) -> None:
-        reports, limit = tuple(self._reports()), self._max_series()
-        if limit == self._limit and _same(reports, self._rendered_from):
+        reports, budget = tuple(self._reports()), self._ask_budget()
+        if budget == self._budget and _same(reports, self._rendered_from):
             return
-        self._snapshot = build_snapshot(reports, limit, self._cache)
-        self._rendered_from, self._limit = reports, limit
+        before, self._snapshot = self._snapshot, build_snapshot(reports, budget, self._memory)
+        self._rendered_from, self._budget = reports, budget
         self._bodies.clear()
         self._heads.clear()
         for reason, n_series in self._snapshot.dropped.items():
             self._dropped[reason] += n_series
+        if self._snapshot.n_dropped and not before.n_dropped:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Say once that something is left out, until it no longer is."""
+        budget, snapshot = self._budget, self._snapshot
+        log.warning(
+            "series_dropped",
+            series=snapshot.n_series,
+            limit=budget.in_all,
+            limit_per_model=budget.per_model,
+            **snapshot.dropped,
+        )
 
     def _tail(self, form: Format, started: float) -> bytes:
         statistics = self._statistics()
         process = _process_text(self._process, form)
         own: dict[d.Metric, dict[tuple[str, ...], float]] = {
             d.SERIES: {(): self._snapshot.n_series},
-            d.SERIES_LIMIT: {(): self._limit},
+            d.SERIES_LIMIT: {(): self._budget.in_all},
             d.SERIES_DROPPED: {(reason,): n for reason, n in self._dropped.items()},
             d.COLLECTOR_DURATION: {(): self._clock.monotonic() - started},
         }
-        daemon = render_daemon(statistics, own, form).encode("utf-8", "replace")
+        daemon = render_daemon(statistics, own, form).encode()
         return daemon + process + (OPENMETRICS_END if form == "openmetrics" else b"")
 
 

@@ -8,16 +8,36 @@ from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import Reason
 from sentinel.exposition import declarations as d
 from sentinel.exposition.declarations import Metric
+from sentinel.exposition.grafana.errors import Reason as Unwritten
+from sentinel.exposition.refusals import REFUSED_FOR
 from sentinel.exposition.rendering import Format, header, histogram, sample, summary
-from sentinel.exposition.statistics import DaemonStatistics
-from sentinel.pipeline.tally import ACCEPTED, DEAD_LETTER, JOINED
+from sentinel.exposition.statistics import DaemonStatistics, ModelKey
+from sentinel.pipeline.backfills import KIND as BACKFILL
+from sentinel.pipeline.tally import (
+    ACCEPTED,
+    CORRECTED,
+    DEAD_LETTER,
+    DUPLICATE,
+    EMPTY,
+    JOINED,
+    LATE,
+    ORPHANED,
+    STALE,
+)
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 
 # A counter that is there from the start shows its first increase.
-_EVENT_KINDS = (("prediction", ACCEPTED), ("outcome", JOINED))
-_NO_EVENTS: dict[tuple[object, ...], int] = {
-    (kind, result): 0 for kind, good in _EVENT_KINDS for result in (good, DEAD_LETTER)
+_RESULTS = {
+    "prediction": (ACCEPTED, DEAD_LETTER),
+    "outcome": (JOINED, CORRECTED, DUPLICATE, LATE, ORPHANED, STALE, DEAD_LETTER),
+    BACKFILL: (JOINED, DUPLICATE, EMPTY, ORPHANED, STALE, DEAD_LETTER),
 }
+_NO_EVENTS: dict[tuple[object, ...], int] = {
+    (kind, result): 0 for kind, results in _RESULTS.items() for result in results
+}
+_NO_ANNOTATIONS: dict[tuple[object, ...], int] = {(result,): 0 for result in ("written", "refused", "dropped")}
+_NO_FAILURES: dict[tuple[object, ...], int] = {(str(reason),): 0 for reason in Unwritten}
+_NO_REFUSALS: dict[tuple[object, ...], int] = {(reason,): 0 for reason in REFUSED_FOR}
 _NO_DEAD_LETTERS: dict[tuple[object, ...], int] = {(str(reason),): 0 for reason in Reason}
 
 
@@ -46,6 +66,9 @@ def _families(s: DaemonStatistics) -> Iterator[tuple[Metric, str]]:
         d.DEAD_LETTERS: {**_NO_DEAD_LETTERS, **{(str(reason),): n for reason, n in s.dead_letters.items()}},
         d.JOIN_PENDING: {(partition,): n for partition, n in s.join_pending.items()},
         d.CONSUMER_LAG: {(*key,): n for key, n in s.lag.items()},
+        d.ANNOTATIONS: {**_NO_ANNOTATIONS, **{(result,): n for result, n in s.annotations.items()}},
+        d.ANNOTATION_FAILURES: {**_NO_FAILURES, **{(str(reason),): n for reason, n in s.annotation_failures.items()}},
+        d.REQUESTS_REFUSED: {**_NO_REFUSALS, **{(reason,): n for reason, n in s.refused.items()}},
         d.LOG_EVENTS: {(*key,): n for key, n in s.log_events.items()},
     }
     for metric, rows in counts.items():
@@ -78,7 +101,25 @@ def _instants(s: DaemonStatistics) -> Iterator[tuple[Metric, int | None]]:
 def _per_model(s: DaemonStatistics) -> Iterator[tuple[Metric, str]]:
     instants = {key: us / MICROSECONDS_PER_SECOND for key, us in s.watermarks_us.items()}
     yield d.WATERMARK, "".join(sample(d.WATERMARK, *item) for item in instants.items())
+    yield from _baselines(s)
     shares = {key: share for key, share in s.coverage.items() if share is not None}
     yield d.OUTCOME_COVERAGE, "".join(sample(d.OUTCOME_COVERAGE, *item) for item in shares.items())
     delays = (histogram(d.OUTCOME_DELAY, key, DELAY_EDGES_SECONDS, bins.tolist()) for key, bins in s.delays.items())
     yield d.OUTCOME_DELAY, "".join(delays)
+
+
+def _baselines(s: DaemonStatistics) -> Iterator[tuple[Metric, str]]:
+    created: dict[ModelKey, float] = {}
+    validation_end: dict[ModelKey, float] = {}
+    max_age: dict[ModelKey, float] = {}
+    for key, times in s.baselines.items():
+        created[key] = times.created_us / MICROSECONDS_PER_SECOND
+        max_age[key] = times.max_age_seconds
+        if times.validation_end_us is not None:
+            validation_end[key] = times.validation_end_us / MICROSECONDS_PER_SECOND
+    for metric, rows in (
+        (d.BASELINE_CREATED, created),
+        (d.BASELINE_VALIDATION_END, validation_end),
+        (d.BASELINE_MAX_AGE, max_age),
+    ):
+        yield metric, "".join(sample(metric, *item) for item in rows.items())

@@ -93,6 +93,13 @@ OUTCOMES_BEHIND = Metric(
     "Predictions with a known outcome behind the estimates of a slice, on the offline or the online side.",
     (*MODEL, "slice", "side"),
 )
+ACKNOWLEDGED = Metric(
+    "sentinel_verdict_acknowledged",
+    "gauge",
+    "1 while somebody has answered to the cause that the verdict names, else 0. Another cause is not answered to. "
+    "It silences nothing.",
+    MODEL,
+)
 CAUSE_PROBABILITY = Metric(
     "sentinel_cause_probability_ratio",
     "gauge",
@@ -161,6 +168,15 @@ GAP_PART = Metric(
     "What one step adds to the gap of a metric; the parts add up to the gap. Above 0 it makes live worse.",
     (*MODEL, "metric", "part"),
 )
+GAP_PART_LOWER, GAP_PART_UPPER = (
+    Metric(
+        f"sentinel_gap_part_{side}",
+        "gauge",
+        f"{side.title()} bound of sentinel_gap_part, 95 % interval, where it was computed.",
+        (*MODEL, "metric", "part"),
+    )
+    for side in ("lower", "upper")
+)
 ONSET_PROBABILITY = Metric(
     "sentinel_onset_probability_ratio",
     "gauge",
@@ -173,6 +189,51 @@ EXPLAINED = Metric(
     "Share of the gap that taking one known leak out of the offline estimate explains.",
     (*MODEL, "repair"),
 )
+CORRECTED_ESTIMATE = Metric(
+    "sentinel_corrected_estimate",
+    "gauge",
+    "The offline AUC with one known leak taken out; it stands beside sentinel_offline_estimate of the metric auc.",
+    (*MODEL, "repair"),
+)
+RECALIBRATION = Metric(
+    "sentinel_recalibration_log_odds",
+    "gauge",
+    "What it takes to recalibrate the live scores: a constant (level), or a factor less 1 (slope). 0 is as offline.",
+    (*MODEL, "part"),
+)
+MODEL_EVENTS = Metric(
+    "sentinel_model_events",
+    "gauge",
+    "Events behind the report of a model version, by what became of them: the report's counts.",
+    (*MODEL, "result"),
+)
+OUTCOME_MATURITY = Metric(
+    "sentinel_outcome_maturity_seconds", "gauge", "Age at which an outcome is taken as settled.", MODEL
+)
+MATURE_PREDICTIONS = Metric(
+    "sentinel_mature_predictions", "gauge", "Predictions old enough to be judged by their outcomes.", MODEL
+)
+LOWEST_COVERAGE = Metric(
+    "sentinel_outcome_lowest_coverage_ratio",
+    "gauge",
+    "Share of mature predictions with an outcome in the tenth of scores where it is lowest: selective outcomes.",
+    MODEL,
+)
+DELAY_CHANGE = Metric(
+    "sentinel_outcome_delay_change_ratio", "gauge", "Median delay of outcomes, live over offline.", MODEL
+)
+FEATURE_TOO_LATE = Metric(
+    "sentinel_feature_after_prediction_ratio",
+    "gauge",
+    "Share of a feature's values, of those with a time, that were written after the prediction they served.",
+    (*FEATURE, "side"),
+)
+FEATURE_BACKFILLED = Metric(
+    "sentinel_feature_backfill_mismatch_ratio",
+    "gauge",
+    "Share of a feature's values, of those recomputed afterwards, that were served otherwise.",
+    FEATURE,
+)
 OVERLAP = Metric(
     "sentinel_overlap_ratio",
     "gauge",
@@ -184,20 +245,32 @@ REPORT_METRICS: tuple[Metric, ...] = (
     ALERT_ACTIVE,
     VERDICT,
     CONFIDENCE,
+    ACKNOWLEDGED,
     CAUSE_PROBABILITY,
     CULPRIT,
     *FINDING_METRICS,
     OUTCOMES_BEHIND,
     GAP_PART,
+    GAP_PART_LOWER,
+    GAP_PART_UPPER,
     ONSET_PROBABILITY,
     EXPLAINED,
+    CORRECTED_ESTIMATE,
+    RECALIBRATION,
     OVERLAP,
+    MODEL_EVENTS,
+    OUTCOME_MATURITY,
+    MATURE_PREDICTIONS,
+    LOWEST_COVERAGE,
+    DELAY_CHANGE,
     FEATURE_AUC,
     FEATURE_COLLAPSE,
     FEATURE_MISSING,
     FEATURE_TOP_SHARE,
     FEATURE_UNSEEN,
     FEATURE_FAULT,
+    FEATURE_TOO_LATE,
+    FEATURE_BACKFILLED,
     DRIFT_STATISTIC,
 )
 """What is rendered from reports, once per evaluation."""
@@ -231,10 +304,26 @@ PARTITIONS_ASSIGNED = Metric("sentinel_partitions_assigned", "gauge", "Input par
 WATERMARK = Metric(
     "sentinel_watermark_timestamp_seconds", "gauge", "Event time up to which predictions have been read.", MODEL
 )
+BASELINE_CREATED = Metric(
+    "sentinel_baseline_created_timestamp_seconds", "gauge", "When the baseline in use was built or promoted.", MODEL
+)
+BASELINE_VALIDATION_END = Metric(
+    "sentinel_baseline_validation_end_timestamp_seconds",
+    "gauge",
+    "Event time of the last validation row behind the baseline in use: how recent the offline estimate is.",
+    MODEL,
+)
+BASELINE_MAX_AGE = Metric(
+    "sentinel_baseline_max_age_seconds",
+    "gauge",
+    "How far the watermark may run ahead of the baseline's validation rows: alerts.baseline_max_age of the model.",
+    MODEL,
+)
 OUTCOME_COVERAGE = Metric(
     "sentinel_outcome_coverage_ratio",
     "gauge",
-    "Share of predictions old enough to have an outcome that have one.",
+    "Share of predictions older than the outcome maturity that have an outcome, as in the report; where the baseline "
+    "knows no delays, of those past the outcome horizon.",
     MODEL,
 )
 OUTCOME_DELAY = Metric(
@@ -268,6 +357,23 @@ RELOAD_SUCCESS_TIME = Metric(
 LOG_EVENTS = Metric(
     "sentinel_log_events_total", "counter", "Log events, those held back by the limiter included.", ("level", "event")
 )
+ANNOTATIONS = Metric(
+    "sentinel_grafana_annotations_total",
+    "counter",
+    "Changes of verdict for Grafana, by what became of them: written, refused by it, or dropped from a full queue.",
+    ("result",),
+)
+ANNOTATION_FAILURES = Metric(
+    "sentinel_grafana_failures_total", "counter", "Failed attempts to write to Grafana, by reason.", ("reason",)
+)
+REQUESTS_REFUSED = Metric(
+    "sentinel_http_requests_refused_total",
+    "counter",
+    "HTTP requests and connections refused, by reason: login (no credentials or wrong ones), guessing (too many failed "
+    "logins), rate, size, host (a name that is not served), form (not well-formed or compressed), tls (no handshake), "
+    "connections (closed for newer ones).",
+    ("reason",),
+)
 SERIES = Metric("sentinel_series", "gauge", "Time series that the reports take in this scrape.")
 SERIES_LIMIT = Metric("sentinel_series_limit", "gauge", "Time series that the reports may take: limits.max_series.")
 SERIES_DROPPED = Metric(
@@ -290,6 +396,9 @@ DAEMON_METRICS: tuple[Metric, ...] = (
     CONSUMER_LAG,
     PARTITIONS_ASSIGNED,
     WATERMARK,
+    BASELINE_CREATED,
+    BASELINE_VALIDATION_END,
+    BASELINE_MAX_AGE,
     OUTCOME_COVERAGE,
     OUTCOME_DELAY,
     STORE_ROWS,
@@ -301,6 +410,9 @@ DAEMON_METRICS: tuple[Metric, ...] = (
     RELOAD_SUCCESSFUL,
     RELOAD_SUCCESS_TIME,
     LOG_EVENTS,
+    ANNOTATIONS,
+    ANNOTATION_FAILURES,
+    REQUESTS_REFUSED,
     SERIES,
     SERIES_LIMIT,
     SERIES_DROPPED,

@@ -1,11 +1,10 @@
-"""The reference of metrics and alerts as Markdown: what this module prints is ``docs/reference/metrics.md``."""
+"""The reference of metrics as Markdown: what this module prints is ``docs/reference/metrics.md``."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
 
-from sentinel.exposition.alerts import ALERTS
 from sentinel.exposition.declarations import DAEMON_METRICS, REPORT_METRICS, Metric
 
 _INTRODUCTION = """\
@@ -14,11 +13,16 @@ _INTRODUCTION = """\
 What `/metrics` exposes, in Prometheus's text format 0.0.4 or OpenMetrics 1.0.0, whichever the scraper prefers. This
 page is generated from the declarations in the code.
 
-- A value that is not known for lack of data has no series; it is never 0 or NaN. Every cause always has its series.
+- A value that is not known for lack of data has no series; it is never 0, NaN or infinite. Every cause always has its
+  series.
 - Never add up or average over the label `metric`: an AUC and a log loss share a name, not a scale.
 - The slice is `all` or `column=value`. When a model version leaves the configuration, its series leave with it.
-- `limits.max_series` bounds the series of reports. Verdicts and headline metrics come first, then features that lost
-  most and slices with the most evidence. `sentinel_series_dropped_total` counts what was left out, once per evaluation.
+- Labels hold 200 characters. A longer name, or one with NUL or half a character, keeps its beginning and ends in `~`
+  and a digest. The reports over HTTP have the whole names.
+- `limits.max_series` bounds the series of reports, `limits.max_series_per_model` those of one model version. Verdicts,
+  alerts and the metrics over all traffic are never cut; after them come features that lost most and slices with an
+  alert or the most evidence ([which, and what a scrape costs](../explanation/series.md)).
+  `sentinel_series_dropped_total` counts what was left out, once per evaluation.
 - Each process also exposes the usual `process_*` and `python_gc_*` metrics.
 
 """
@@ -32,13 +36,7 @@ def reference() -> str:
         *_table(REPORT_METRICS),
         "\n## Daemon\n\nRendered at each scrape.\n\n",
         *_table(DAEMON_METRICS),
-        "\n## Alerts\n\n`sentinel rules` prints the rules. ",
-        "Where the severity is the daemon's, it depends on the evidence.\n\n",
-        "| Alert | Severity | Says |\n| --- | --- | --- |\n",
-        *(
-            f"| [{rule.name}](../runbooks/{rule.name}.md) | {rule.severity or 'from the daemon'} | {rule.summary} |\n"
-            for rule in ALERTS
-        ),
+        "\nWhat is made of them: [alerts and recording rules](alerts.md).\n",
     ]
     return "".join(parts)
 

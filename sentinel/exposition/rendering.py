@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
@@ -14,6 +15,9 @@ CONTENT_TYPES: dict[Format, str] = {
     "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
 }
 OPENMETRICS_END = b"# EOF\n"
+MAX_LABEL_CHARS = 200
+"""Of one label's value: below a kilobyte in every script, and longer than a person reads."""
+_DIGEST_BYTES = 6  # among a thousand shortened names two are alike once in 500 million times
 
 
 def labels_text(names: Sequence[str], values: Sequence[str]) -> str:
@@ -26,7 +30,27 @@ def labels_text(names: Sequence[str], values: Sequence[str]) -> str:
     """
     if not names:
         return ""
-    return "{" + ",".join(f'{name}="{_escape(value)}"' for name, value in zip(names, values, strict=True)) + "}"
+    pairs = zip(names, values, strict=True)
+    return "{" + ",".join(f'{name}="{_escape(label_value(value))}"' for name, value in pairs) + "}"
+
+
+def label_value(value: str) -> str:
+    r"""A label's value before it is escaped: valid UTF-8, without NUL, no longer than :data:`MAX_LABEL_CHARS`.
+
+    What has to be changed keeps its beginning and gets a digest, so that names that differ stay apart.
+
+    Examples
+    --------
+    >>> label_value("city=naïve")
+    'city=naïve'
+    >>> label_value("half=\udc80"), len(label_value("x" * 5_000))
+    ('half=?~8ae5677ffca7', 200)
+    """
+    if len(value) <= MAX_LABEL_CHARS and "\0" not in value and (value.isascii() or _is_text(value)):
+        return value
+    digest = hashlib.blake2b(value.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+    head = value[: MAX_LABEL_CHARS - len(digest) - 1].encode("utf-8", "replace").decode().replace("\0", "?")
+    return f"{head}~{digest}"
 
 
 def number(value: float) -> str:
@@ -53,7 +77,9 @@ def header(metric: Metric, form: Format) -> str:
 
 
 def sample(metric: Metric, values: Sequence[str], value: float) -> str:
-    """One line of a gauge, counter or info."""
+    """One line of a gauge, counter or info; none for what is no finite number."""
+    if not math.isfinite(value):
+        return ""
     return f"{metric.name}{labels_text(metric.labels, values)} {number(value)}\n"
 
 
@@ -78,9 +104,19 @@ def histogram(metric: Metric, values: Sequence[str], edges: Sequence[float], cou
 
 
 def summary(metric: Metric, values: Sequence[str], n: int, total: float) -> str:
-    """Number and sum of what was observed; no quantiles."""
+    """Number and, where it is finite, sum of what was observed; no quantiles."""
     labels = labels_text(metric.labels, values)
-    return f"{metric.name}_count{labels} {n}\n{metric.name}_sum{labels} {number(total)}\n"
+    total_line = f"{metric.name}_sum{labels} {total}\n" if math.isfinite(total) else ""
+    return f"{metric.name}_count{labels} {n}\n{total_line}"
+
+
+def _is_text(value: str) -> bool:
+    """Whether it is Unicode throughout: half a surrogate pair is not."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _escape(value: str) -> str:

@@ -1,23 +1,36 @@
-"""Turns reports into time series, once per evaluation, within a budget: headlines first, then slices worst first."""
+"""Turns reports into time series, once per evaluation, within a budget: verdicts always, then the worst first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
-from sentinel.diagnosis.report import Cause, Report
+from sentinel.diagnosis.report import Cause, Report, is_acknowledged
 from sentinel.evaluation.findings import Drift, FeatureFinding, Finding, Value
 from sentinel.exposition import declarations as d
 from sentinel.exposition.declarations import Metric
-from sentinel.exposition.rendering import Format, header, labels_text, number
+from sentinel.exposition.rendering import Format, header, labels_text
+from sentinel.exposition.selection import (
+    COLLAPSE_MARGIN,
+    EVIDENCE_MARGIN,
+    Budget,
+    Key,
+    ModelKey,
+    Room,
+    choose,
+)
 
-DROP_REASONS = ("model_budget", "feature_budget", "slice_budget", "duplicate")
+DROP_REASONS = ("feature_budget", "slice_budget", "duplicate")
 MAX_CULPRITS = 10  # a verdict that suspects more than ten names none
 HEADLINE_SLICE = "all"
 GAP_PARTS = ("slice_mix", "score_mix", "outcome", "label_selection")
+OUTCOME_SIDES = ("offline", "online")
 SCORE = "@score"  # in the place of a feature's name
 
 Sample = tuple[Metric, tuple[str, ...], float | None]
+KnownSample = tuple[Metric, tuple[str, ...], float]
 Numbers = tuple[float | None, ...]
 
 
@@ -38,143 +51,239 @@ class Snapshot:
     n_series: int = 0
     dropped: Mapping[str, int] = field(default_factory=lambda: dict.fromkeys(DROP_REASONS, 0))
 
+    @property
+    def n_dropped(self) -> int:
+        """Series left out for whatever reason."""
+        return sum(self.dropped.values())
+
     def render(self, form: Format) -> bytes:
         """The families as text, without the end mark of OpenMetrics."""
-        text = "".join(header(metric, form) + lines for metric, lines in self.families)
-        return text.encode("utf-8", "replace")
+        parts = ((header(metric, form) + lines).encode() for metric, lines in self.families)
+        return b"".join(parts)
 
 
-class PrefixCache:
-    """What stands before the number of a sample, escaped once. What one snapshot does not use, the next forgets."""
+class SnapshotMemory:
+    """What one snapshot leaves to the next: text that need not be made again, and who was shown.
+
+    What a snapshot does not use, the next forgets.
+    """
 
     def __init__(self) -> None:
-        self._now: dict[tuple[str, tuple[str, ...]], str] = {}
-        self._before: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.shown_slices: frozenset[Key] = frozenset()
+        self.shown_features: frozenset[Key] = frozenset()
+        self._prefixes: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._prefixes_before = self._prefixes
+        self.findings = _Rows(_finding_lines)
+        self.outcomes = _Rows(_outcome_lines)
+
+    def turn(self) -> None:
+        """Start a snapshot."""
+        self._prefixes_before, self._prefixes = self._prefixes, {}
+        self.findings.turn()
+        self.outcomes.turn()
+
+    def prefix(self, name: str, labels: tuple[str, ...], values: tuple[str, ...]) -> str | None:
+        """Name, labels and a space; None if this snapshot has had them already."""
+        key = (name, values)
+        if key in self._prefixes:
+            return None
+        text = self._prefixes_before.get(key)
+        if text is None:
+            text = f"{name}{labels_text(labels, values)} "
+        self._prefixes[key] = text
+        return text
+
+    def __len__(self) -> int:
+        return len(self._prefixes) + len(self.findings) + len(self.outcomes)
+
+
+class _Rows:
+    """The sample lines that slices have, by their labels."""
+
+    def __init__(self, beginnings: Callable[[Iterable[str]], list[str]]) -> None:
+        self._beginnings = beginnings
+        self._now: dict[tuple[str, ...], _Row] = {}
+        self._before = self._now
 
     def turn(self) -> None:
         """Start a snapshot."""
         self._before, self._now = self._now, {}
 
-    def prefix(self, name: str, labels: tuple[str, ...], values: tuple[str, ...]) -> str | None:
-        """Name, labels and a space; None if this snapshot has had them already."""
-        key = (name, values)
-        if key in self._now:
+    def lines(self, labels: tuple[str, ...], numbers: Numbers) -> list[str | None] | None:
+        """Lines with these numbers, None where there is no number; or None if this snapshot has had these labels."""
+        if labels in self._now:
             return None
-        text = self._before.get(key)
-        if text is None:
-            text = f"{name}{labels_text(labels, values)} "
-        self._now[key] = text
-        return text
+        row = self._before.get(labels)
+        if row is None:
+            row = _Row(self._beginnings(labels))
+        self._now[labels] = row
+        return row.show(numbers)
 
     def __len__(self) -> int:
         return len(self._now)
 
 
-@dataclass(slots=True)
+class _Row:
+    """Lines that stand until their number changes: to write a number down is most of what a snapshot costs."""
+
+    __slots__ = ("_beginnings", "_lines", "_numbers")
+
+    def __init__(self, beginnings: list[str]) -> None:
+        self._beginnings = beginnings
+        self._numbers: Numbers = (None,) * len(beginnings)
+        self._lines: list[str | None] = [None] * len(beginnings)
+
+    def show(self, numbers: Numbers) -> list[str | None]:
+        """The lines with these numbers."""
+        if numbers != self._numbers:
+            for n, (old, new) in enumerate(zip(self._numbers, numbers, strict=True)):
+                if new != old:
+                    self._lines[n] = None if new is None else f"{self._beginnings[n]}{new!s}"
+            self._numbers = numbers
+        return self._lines
+
+
+def _finding_lines(labels: Iterable[str]) -> list[str]:
+    text = labels_text(d.FINDING, tuple(labels))
+    return [f"{metric.name}{text} " for metric in d.FINDING_METRICS]
+
+
+def _outcome_lines(labels: Iterable[str]) -> list[str]:
+    metric = d.OUTCOMES_BEHIND
+    return [f"{metric.name}{labels_text(metric.labels, (*labels, side))} " for side in OUTCOME_SIDES]
+
+
 class _Slice:
     """All findings of one slice: shown together or not at all, since half of them would mislead."""
 
-    report: Report
-    name: str
-    findings: list[tuple[Finding, Numbers]] = field(default_factory=list)
-    n_series: int = 2  # the counts of outcomes behind both sides
-    log_evidence: float = -float("inf")
-    """The strongest evidence of a gap, of whichever metric."""
+    __slots__ = ("badness", "findings", "key", "n_offline", "n_online", "n_series", "name")
+
+    def __init__(self, report: Report, name: str) -> None:
+        self.key: Key = (report.model, report.version, name)
+        self.name = name
+        self.findings: list[tuple[str, Numbers]] = []
+        self.n_offline = self.n_online = 0
+        self.n_series = len(OUTCOME_SIDES)
+        self.badness = -math.inf
+        """The strongest evidence of a gap, of whichever metric; infinite while there is an alert of the slice."""
 
     def add(self, finding: Finding) -> None:
         """Add the finding of one more metric."""
         numbers = _numbers(finding)
-        self.findings.append((finding, numbers))
+        self.findings.append((finding.metric, numbers))
         self.n_series += len(numbers) - numbers.count(None)
-        if finding.log_evidence is not None and finding.log_evidence > self.log_evidence:
-            self.log_evidence = finding.log_evidence
+        self.n_offline = max(self.n_offline, finding.offline.n)
+        self.n_online = max(self.n_online, finding.online.n)
+        if finding.log_evidence is not None and finding.log_evidence > self.badness:
+            self.badness = finding.log_evidence
 
 
-def build_snapshot(reports: Sequence[Report], max_series: int, cache: PrefixCache) -> Snapshot:
+class _Feature:
+    """All of one feature, shown together or not at all."""
+
+    __slots__ = ("badness", "key", "n_series", "samples")
+
+    def __init__(self, report: Report, feature: FeatureFinding) -> None:
+        self.key: Key = (report.model, report.version, feature.name)
+        self.samples = _known(_feature_samples(report, feature))
+        self.n_series = len(self.samples)
+        collapse = feature.collapse
+        self.badness = -math.inf if collapse is None or collapse != collapse else collapse
+
+
+def build_snapshot(reports: Sequence[Report], budget: Budget, memory: SnapshotMemory) -> Snapshot:
     """Render reports.
 
-    A value that is not there (not enough data) has no sample; a cause that is not likely has one of 0.
+    A value that is not there (not enough data, no finite number) has no sample; a cause that is not likely has one
+    of 0.
 
     Parameters
     ----------
     reports : sequence of Report
         At most one per model version.
-    max_series : int, >= 0
-        What is cut is counted. Verdicts and headlines come first; half of the rest goes to the features that lost most,
-        half to the slices with the most evidence of a gap, and what one half does not need to the other.
-    cache : PrefixCache
-        Kept from one snapshot to the next.
+    budget : Budget
+        Verdicts, alerts and what is known of all traffic are shown even beyond it. Half of the rest goes to the
+        features that lost most, half to the slices with an alert and those with the most evidence of a gap, and what
+        one half does not need to the other. What is cut is counted.
+    memory : SnapshotMemory
+        Kept from one snapshot to the next. Who was shown stays until another is clearly worse, so that evidence that
+        trembles does not make series come and go.
     """
-    cache.turn()
-    page = _Page(cache)
+    memory.turn()
+    page = _Page(memory)
+    rooms: dict[ModelKey, int] = {}
+    slices: list[_Slice] = []
     for report in reports:
-        page.add("model_budget", _model_samples(report), max_series)
-        page.add("model_budget", _evidence_samples(report), max_series)
-    slices = [each for report in reports for each in _slices(report)]
-    for each in slices:
-        if each.name == HEADLINE_SLICE:
-            page.add_slice("model_budget", each, max_series)
-    others = sorted(
-        (each for each in slices if each.name != HEADLINE_SLICE),
-        key=lambda each: (-each.log_evidence, each.report.model, each.report.version, each.name),
-    )
-    left = max_series - page.n_series
-    feature_limit = page.n_series + max(left // 2, left - sum(each.n_series for each in others))
-    for report, feature in _ranked_features(reports):
-        page.add("feature_budget", _feature_samples(report, feature), feature_limit)
-    for each in others:
-        page.add_slice("slice_budget", each, max_series)
+        before = page.n_series
+        for samples in (_model_samples(report), _evidence_samples(report), _count_samples(report)):
+            page.add(_known(samples))
+        for each in _slices(report):
+            if each.name == HEADLINE_SLICE:
+                page.add_slice(each)
+            else:
+                slices.append(each)
+        rooms[report.model, report.version] = budget.per_model - (page.n_series - before)
+    room = Room(budget.in_all - page.n_series, rooms)
+    features = [_Feature(report, feature) for report in reports for feature in report.features]
+    beside = room.beside(slices)
+    chosen_features, n_left_out = choose(features, memory.shown_features, COLLAPSE_MARGIN, beside)
+    page.dropped["feature_budget"] = n_left_out
+    for feature in chosen_features:
+        room.take(feature.key[:2], feature.n_series)
+        page.add(feature.samples)
+    chosen_slices, n_left_out = choose(slices, memory.shown_slices, EVIDENCE_MARGIN, room)
+    page.dropped["slice_budget"] = n_left_out
+    for each in chosen_slices:
+        page.add_slice(each)
+    memory.shown_features = frozenset(feature.key for feature in chosen_features)
+    memory.shown_slices = frozenset(each.key for each in chosen_slices)
     return page.close()
 
 
 class _Page:
     """Lines by family while a snapshot is built."""
 
-    def __init__(self, cache: PrefixCache) -> None:
-        self._cache = cache
+    def __init__(self, memory: SnapshotMemory) -> None:
+        self._memory = memory
         self._lines: dict[Metric, list[str]] = {metric: [] for metric in d.REPORT_METRICS}
-        self._columns = [(self._lines[metric], metric.name) for metric in d.FINDING_METRICS]
+        self._findings: list[list[str | None]] = []
+        self._outcomes: list[list[str | None]] = []
         self.n_series = 0
         self.dropped = dict.fromkeys(DROP_REASONS, 0)
 
-    def add(self, reason: str, samples: Iterable[Sample], limit: int) -> None:
-        """Add samples one by one while there is room."""
+    def add(self, samples: Iterable[KnownSample]) -> None:
+        """Add samples one by one."""
         for metric, values, value in samples:
-            if value is None or value != value:
-                continue
-            if self.n_series >= limit:
-                self.dropped[reason] += 1
-                continue
-            prefix = self._cache.prefix(metric.name, metric.labels, values)
+            prefix = self._memory.prefix(metric.name, metric.labels, values)
             if prefix is None:
                 self.dropped["duplicate"] += 1
                 continue
-            self._lines[metric].append(prefix + number(value))
+            self._lines[metric].append(f"{prefix}{value}")
             self.n_series += 1
 
-    def add_slice(self, reason: str, each: _Slice, limit: int) -> None:
-        """Add a slice if there is room for all of it."""
-        if self.n_series + each.n_series > limit:
-            self.dropped[reason] += each.n_series
-            return
-        self.add(reason, _outcome_samples(each), limit)
-        for finding, numbers in each.findings:
-            key = (each.report.model, each.report.version, finding.metric, finding.slice)
-            labels = self._cache.prefix("", d.FINDING, key)
-            if labels is None:
-                self.dropped["duplicate"] += len(numbers) - numbers.count(None)
-            else:
-                self._add_finding(labels, numbers)
+    def add_slice(self, each: _Slice) -> None:
+        """Add all of a slice: slices are the bulk of a snapshot."""
+        model, version, name = each.key
+        n_outcomes = (each.n_offline, each.n_online)
+        self._add_lines(self._outcomes, self._memory.outcomes.lines(each.key, n_outcomes), n_outcomes)
+        for metric, numbers in each.findings:
+            lines = self._memory.findings.lines((model, version, metric, name), numbers)
+            self._add_lines(self._findings, lines, numbers)
 
-    def _add_finding(self, labels: str, numbers: Numbers) -> None:
-        # The bulk of a snapshot: one line per column, without a call where the number is finite.
-        for (lines, name), value in zip(self._columns, numbers, strict=True):
-            if value is not None:
-                lines.append(f"{name}{labels}{value!s}" if value - value == 0.0 else f"{name}{labels}{number(value)}")
-                self.n_series += 1
+    def _add_lines(self, rows: list[list[str | None]], lines: list[str | None] | None, numbers: Numbers) -> None:
+        n_series = len(numbers) - numbers.count(None)
+        if lines is None:
+            self.dropped["duplicate"] += n_series
+            return
+        rows.append(lines)
+        self.n_series += n_series
 
     def close(self) -> Snapshot:
         """The snapshot."""
+        # Turned by the interpreter's own loops: these are nearly all lines.
+        for metric, column in zip(d.FINDING_METRICS, zip(*self._findings, strict=True), strict=False):
+            self._lines[metric].extend(filter(None, column))
+        self._lines[d.OUTCOMES_BEHIND].extend(filter(None, chain.from_iterable(self._outcomes)))
         filled = tuple((metric, "\n".join(lines) + "\n") for metric, lines in self._lines.items() if lines)
         return Snapshot(filled, self.n_series, self.dropped)
 
@@ -186,11 +295,14 @@ def _slices(report: Report) -> list[_Slice]:
         if each is None:
             each = found[finding.slice] = _Slice(report, finding.slice)
         each.add(finding)
+    for alert in report.alerts:
+        if alert.resolved_at is None and alert.slice in found:
+            found[alert.slice].badness = math.inf
     return list(found.values())
 
 
 def _numbers(finding: Finding) -> Numbers:
-    """The values in the order of ``FINDING_METRICS``; NaN is as absent as None."""
+    """The values in the order of ``FINDING_METRICS``; what is not finite is as absent as None."""
     offline, online, expected = finding.offline, finding.online, finding.expected
     numbers: Numbers = (
         *(offline.value, offline.lower, offline.upper),
@@ -199,13 +311,11 @@ def _numbers(finding: Finding) -> Numbers:
         *(finding.gap, finding.lower, finding.upper),
         *(finding.log_evidence, finding.minimum_detectable_gap),
     )
-    return tuple(None if value != value else value for value in numbers)
+    return tuple([None if value is None or value - value != 0.0 else value for value in numbers])
 
 
-def _outcome_samples(each: _Slice) -> Iterator[Sample]:
-    key = (each.report.model, each.report.version, each.name)
-    yield d.OUTCOMES_BEHIND, (*key, "offline"), max(finding.offline.n for finding, _ in each.findings)
-    yield d.OUTCOMES_BEHIND, (*key, "online"), max(finding.online.n for finding, _ in each.findings)
+def _known(samples: Iterable[Sample]) -> list[KnownSample]:
+    return [(metric, values, value) for metric, values, value in samples if value is not None and math.isfinite(value)]
 
 
 def _model_samples(report: Report) -> Iterator[Sample]:
@@ -218,6 +328,7 @@ def _model_samples(report: Report) -> Iterator[Sample]:
         yield d.VERDICT, (*key, cause), int(cause is verdict.cause)
         yield d.CAUSE_PROBABILITY, (*key, cause), verdict.probabilities.get(cause, 0.0)
     yield d.CONFIDENCE, key, verdict.confidence
+    yield d.ACKNOWLEDGED, key, int(is_acknowledged(report))
     heaviest = sorted(verdict.culprits, key=lambda culprit: -culprit.weight)[:MAX_CULPRITS]
     for culprit in heaviest:
         yield d.CULPRIT, (*key, culprit.kind, culprit.name), culprit.weight
@@ -229,12 +340,20 @@ def _evidence_samples(report: Report) -> Iterator[Sample]:
     for finding in report.findings:
         if finding.slice == HEADLINE_SLICE:
             for part in GAP_PARTS:
-                yield d.GAP_PART, (*key, finding.metric, part), getattr(finding.parts, part)
+                labels = (*key, finding.metric, part)
+                lower, upper = finding.parts.intervals.get(part, (None, None))
+                yield d.GAP_PART, labels, getattr(finding.parts, part)
+                yield d.GAP_PART_LOWER, labels, lower
+                yield d.GAP_PART_UPPER, labels, upper
     if report.change is not None:
         for onset in ("none", "launch", "later"):
             yield d.ONSET_PROBABILITY, (*key, onset), getattr(report.change, onset)
     for repair in report.counterfactuals:
         yield d.EXPLAINED, (*key, repair.name), repair.explained
+        yield d.CORRECTED_ESTIMATE, (*key, repair.name), repair.corrected.value
+    if report.shift is not None:
+        yield d.RECALIBRATION, (*key, "level"), report.shift.level
+        yield d.RECALIBRATION, (*key, "slope"), report.shift.slope
     for overlap in report.overlaps:
         yield d.OVERLAP, (*key, overlap.of, "offline"), overlap.offline_ratio
         yield d.OVERLAP, (*key, overlap.of, "online"), overlap.online_ratio
@@ -242,15 +361,22 @@ def _evidence_samples(report: Report) -> Iterator[Sample]:
         yield from _drift_samples((*key, SCORE), report.score_drift)
 
 
+def _count_samples(report: Report) -> Iterator[Sample]:
+    """How many predictions and outcomes there are, and how late the outcomes come."""
+    key, maturity = (report.model, report.version), report.maturity
+    for result, n_events in report.counts.items():
+        yield d.MODEL_EVENTS, (*key, result), n_events
+    if maturity is not None:
+        yield d.OUTCOME_MATURITY, key, maturity.seconds
+        yield d.MATURE_PREDICTIONS, key, maturity.n_mature
+        yield d.LOWEST_COVERAGE, key, maturity.lowest_coverage_ratio
+        yield d.DELAY_CHANGE, key, maturity.delay_ratio
+
+
 def _drift_samples(key: tuple[str, str, str], drift: Drift) -> Iterator[Sample]:
     yield d.DRIFT_STATISTIC, (*key, "stability_index"), drift.excess_psi
     for statistic in ("jensen_shannon", "wasserstein", "kolmogorov_smirnov", "log_evidence"):
         yield d.DRIFT_STATISTIC, (*key, statistic), getattr(drift, statistic)
-
-
-def _ranked_features(reports: Sequence[Report]) -> list[tuple[Report, FeatureFinding]]:
-    pairs = [(report, feature) for report in reports for feature in report.features]
-    return sorted(pairs, key=lambda pair: -float("inf") if pair[1].collapse is None else pair[1].collapse, reverse=True)
 
 
 def _feature_samples(report: Report, feature: FeatureFinding) -> Iterator[Sample]:
@@ -268,5 +394,11 @@ def _feature_samples(report: Report, feature: FeatureFinding) -> Iterator[Sample
     for fault in feature.faults:
         if fault.until is None:
             yield d.FEATURE_FAULT, (*key, fault.kind), fault.ratio
+    if feature.ages is not None:
+        offline, online = feature.ages.offline_after_prediction_ratio, feature.ages.after_prediction_ratio
+        yield d.FEATURE_TOO_LATE, (*key, "offline"), offline if feature.ages.offline_n else None
+        yield d.FEATURE_TOO_LATE, (*key, "online"), online if feature.ages.n else None
+    if feature.backfill is not None:
+        yield d.FEATURE_BACKFILLED, key, feature.backfill.mismatch_ratio
     if feature.drift is not None:
         yield from _drift_samples(key, feature.drift)

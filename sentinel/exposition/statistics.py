@@ -16,6 +16,25 @@ ModelKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineTimes:
+    """How recent the baseline of one model version is.
+
+    Attributes
+    ----------
+    created_us : int, microseconds since the epoch
+        When it was built or promoted.
+    validation_end_us : int or None, microseconds since the epoch
+        The last prediction among its rows, in event time.
+    max_age_seconds : float, > 0
+        How far live predictions may run ahead of those rows.
+    """
+
+    created_us: int
+    validation_end_us: int | None
+    max_age_seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonStatistics:
     """Counters since the start and states now. The defaults are those of a daemon that has just come up.
 
@@ -28,7 +47,9 @@ class DaemonStatistics:
     lag : mapping of (topic, partition) to int, messages
     partitions_assigned : int
     watermarks_us : mapping of (model, version) to int, microseconds since the epoch
+    baselines : mapping of (model, version) to BaselineTimes
     coverage : mapping of (model, version) to float in 0..1, or None where nothing has matured
+        Of the newest reports.
     delays : mapping of (model, version) to int64 array, shape (n_bins,)
         Outcomes in the bins of ``sentinel.summaries.kinds.delays``, summed over outcomes.
     store_rows, store_bytes : int
@@ -39,6 +60,10 @@ class DaemonStatistics:
         Their total time and number.
     reload_ok : bool
     log_events : mapping of (level, event) to int
+    annotations, annotation_failures : mapping of result, or of reason, to int
+        What became of the changes of verdict that were to be marked in Grafana, and of the attempts.
+    refused : mapping of reason to int
+        Requests and connections that the HTTP server refused.
     ready, alive : bool
         What the probes answer; the reasons say why not, in words for an operator.
     build, python : str
@@ -50,6 +75,7 @@ class DaemonStatistics:
     lag: Mapping[tuple[str, int], int] = field(default_factory=dict)
     partitions_assigned: int = 0
     watermarks_us: Mapping[ModelKey, int] = field(default_factory=dict)
+    baselines: Mapping[ModelKey, BaselineTimes] = field(default_factory=dict)
     coverage: Mapping[ModelKey, float | None] = field(default_factory=dict)
     delays: Mapping[ModelKey, npt.NDArray[np.int64]] = field(default_factory=dict)
     store_rows: int = 0
@@ -63,6 +89,9 @@ class DaemonStatistics:
     reload_ok: bool = True
     reload_success_us: int | None = None
     log_events: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    annotations: Mapping[str, int] = field(default_factory=dict)
+    annotation_failures: Mapping[str, int] = field(default_factory=dict)
+    refused: Mapping[str, int] = field(default_factory=dict)
     ready: bool = True
     reasons: tuple[str, ...] = ()
     alive: bool = True

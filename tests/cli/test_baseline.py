@@ -10,8 +10,11 @@ import pytest
 
 from sentinel import cli
 from sentinel.baseline.artifact import Baseline
+from sentinel.config.model import Alerts
+from sentinel.evaluation.gap import compare
 from sentinel.simulation import simulate
 from sentinel.simulation.files import Files, write_files
+from sentinel.stats.estimate import Estimate, NotEnough
 
 Capture = pytest.CaptureFixture[str]
 
@@ -86,6 +89,41 @@ def test_show_as_json(files: Files, tmp_path: Path, capsys: Capture) -> None:
     assert [row["name"] for row in shown["features"]] != []
     assert shown["estimates"][0]["metric"] == "auc"
     assert shown["estimates"][0]["minimum_detectable_gap"] > 0
+
+
+def _smallest(output: Path, capsys: Capture, *more: str) -> dict[str, float | None]:
+    capsys.readouterr()
+    assert cli.main(["baseline", "show", str(output), "--format", "json", *more]) == 0
+    estimates = json.loads(capsys.readouterr().out)["estimates"]
+    return {row["metric"]: row["minimum_detectable_gap"] for row in estimates if row["slice"] == "all"}
+
+
+def test_the_smallest_gap_is_that_of_the_report(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """Each metric over all traffic has the same smallest gap in the baseline and in a report, by the same alerts."""
+    output = tmp_path / "b"
+    assert _build(files, output) == 0
+    baseline = Baseline.load(output)
+    found = {
+        e.metric: compare(e.metric, Estimate(e.value, e.variance, e.n), NotEnough("none yet", 0, 1), Alerts())
+        for e in baseline.meta.estimates
+        if e.slice == "all" and e.value is not None and e.variance is not None
+    }
+    shown = _smallest(output, capsys)
+    assert {name: shown[name] for name in found} == {n: finding.minimum_detectable_gap for n, finding in found.items()}
+    assert {"auc", "log_loss"} <= {name for name, gap in shown.items() if gap is not None}
+    assert shown["calibration_error"] is None  # its gap is no evidence
+
+
+def test_the_smallest_gap_follows_the_configured_alerts(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """Where a smaller gap is no finding, a smaller gap cannot be proven: the tolerance is part of it."""
+    output, config = tmp_path / "b", tmp_path / "c.yaml"
+    assert _build(files, output) == 0
+    config.write_text(files.config.read_text() + "    alerts: {tolerance: 0.12}\n")
+    by_default, configured = _smallest(output, capsys), _smallest(output, capsys, "--config", str(config))
+    assert by_default["auc"] is not None
+    assert configured["auc"] == pytest.approx(by_default["auc"] + 0.1)  # the default tolerance is .02
+    assert cli.main(["baseline", "show", str(output), "--config", str(config)]) == 0
+    assert "alpha 0.01, tau 0.05, tolerance 0.12)" in capsys.readouterr().out
 
 
 def test_a_model_has_to_be_chosen_among_several(files: Files, tmp_path: Path, capsys: Capture) -> None:

@@ -51,6 +51,18 @@ def test_the_chosen_reports_are_explained(
     assert capsys.readouterr().out == "\n".join(explain(REPORTS[place]) for place in places)
 
 
+def test_a_page_is_written_of_one_report(served: Served, tmp_path: Path, capsys: Capture) -> None:
+    """``--html`` writes the chosen report as a page, and refuses more than one."""
+    path = tmp_path / "page.html"
+    assert _explain(tmp_path, served.address, "--version", "8", "--html", str(path)) == 0
+    assert "<title>target leakage: churn 8</title>" in path.read_text(encoding="utf-8")
+    capsys.readouterr()
+    assert _explain(tmp_path, served.address, "--html", str(tmp_path / "other.html")) == 1
+    assert _only_line(capsys) == ("sentinel: a page holds one report, not 3: choose one with --model and --version\n")
+    assert _explain(tmp_path, served.address, "--version", "8", "--html", str(tmp_path / "no" / "page.html")) == 1
+    assert "cannot write" in _only_line(capsys)
+
+
 def test_a_daemon_that_listens_everywhere_is_asked_here(
     served: Served, tmp_path: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

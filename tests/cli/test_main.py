@@ -59,6 +59,40 @@ def test_an_invalid_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert (output.out, output.err) == ("", f"sentinel: {path}:5:14: {fault}\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "fault"),
+    [
+        (
+            "config_file",
+            "basic_auth_users:\n  alice: secret-word\n",
+            ":2:10: basic_auth_users.alice: is not a bcrypt hash",
+        ),
+        ("config_file", "tls_server_config: {cert_file: c, key_file: k}\n", "cannot use certificate"),
+        ("config_file", None, ": cannot read the web configuration: No such file or directory (web.config_file names"),
+        ("bearer_token_file", "# who\nscraper short\n", ":2: a token has at least 16 characters"),
+        (
+            "bearer_token_file",
+            None,
+            ": cannot read the tokens: No such file or directory (a line of it is `name token`",
+        ),
+    ],
+)
+def test_what_guards_the_port_is_checked_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, content: str | None, fault: str
+) -> None:
+    """A fault in the web configuration file or the tokens has its place there, unless they are left out."""
+    if content is not None:
+        (tmp_path / "locks").write_text(content)
+    path = _write(tmp_path, GOOD + f"web: {{{name}: locks}}\n")
+    assert cli.main(["check-config", path]) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+    assert fault in output.err
+    assert "secret-word" not in output.err
+    assert cli.main(["check-config", path, "--without-files"]) == 0
+
+
 def test_faults_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Another program gets the parts of the message apart."""
     path = _write(tmp_path, GOOD + "    alerts: {aplha: 1}\n")

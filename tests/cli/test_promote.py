@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from sentinel.app.judge import Judge
 from sentinel.app.models import WatchedModel, row_bytes, watch
 from sentinel.app.owner import partition_directory
 from sentinel.baseline.artifact import Baseline
-from sentinel.baseline.times import rfc3339
 from sentinel.clock import ManualClock
 from sentinel.config import load_config
+from sentinel.config.times import rfc3339
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.ingest.replay import ReplaySource
+from sentinel.pipeline.checkpoint import STATE_META, CheckpointMeta
 from sentinel.pipeline.loop import Loop, PartitionView
 from sentinel.pipeline.progress import outcomes_through, settled_until
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
@@ -138,6 +140,47 @@ def test_what_cannot_be_a_reference_is_refused(
     assert _promote(world, tmp_path / "next.baseline", *more) == 1
     assert said in capsys.readouterr().err
     assert not (tmp_path / "next.baseline").exists()
+
+
+def _lag(world: World, directory: Path, behind_us: int) -> Path:
+    """A copy of the daemon's state with a second partition, whose outcomes were read so much less far."""
+    settings = msgspec.yaml.decode(world.config.read_bytes())
+    first = partition_directory(Path(settings["state"]["directory"]), 0)
+    second = partition_directory(directory / "state", 1)
+    shutil.copytree(first, partition_directory(directory / "state", 0))
+    shutil.copytree(first, second)
+    store = LmdbJoinStore.open(second, row_bytes({world.model.key: world.model}), STORE_BYTES)
+    meta = msgspec.msgpack.decode(store.get_state(STATE_META) or b"", type=CheckpointMeta)
+    until = outcomes_through(world.views, world.model.plan) - behind_us
+    meta.expired_until, meta.joined_until = min(meta.expired_until, until), until
+    store.put_state(STATE_META, msgspec.msgpack.encode(meta))
+    store.commit()
+    store.close()
+    settings["state"] = {"directory": str(directory / "state")}
+    config = directory / "lagging.yaml"
+    config.write_bytes(msgspec.yaml.encode(settings))
+    return config
+
+
+def test_a_lagging_partition_is_waited_for(world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Behind by more than the maturity it is named and nothing is written, unless forced or asked for less."""
+    plan, output = world.model.plan, tmp_path / "next.baseline"
+    through = outcomes_through(world.views, plan)
+    maturity = plan.layout.maturity_us
+    late = replace(world, config=_lag(world, tmp_path, 2 * maturity))
+    assert _promote(late, output, "--note", "accepted") == 1
+    said = capsys.readouterr().err
+    assert f"partition 1 has read outcomes until {rfc3339(through - 2 * maturity, to_second=True)} only" in said
+    assert not output.exists()
+    assert _promote(late, output, "--note", "accepted", "--force") == 0
+    asked = _promote(late, output, "--note", "accepted", "--until", rfc3339(through - 3 * maturity))
+    assert (asked, capsys.readouterr().err) == (0, "")
+
+
+def test_a_partition_a_little_behind_is_not_waited_for(world: World, tmp_path: Path) -> None:
+    """Partitions are never read in step: up to the maturity is no lag."""
+    config = _lag(world, tmp_path, world.model.plan.layout.maturity_us)
+    assert _promote(replace(world, config=config), tmp_path / "next.baseline", "--note", "accepted") == 0
 
 
 def test_the_baseline_in_use_is_never_overwritten(world: World, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from sentinel import cli
+from sentinel.app.gate import EXIT_ALERT
 from sentinel.baseline.build import build_baseline
-from sentinel.cli.replay import EXIT_ALERT
 from sentinel.config import load_config
 from sentinel.simulation import simulate
 from sentinel.simulation.files import Files, write_files
@@ -64,6 +64,19 @@ def _replay(world: World, *more: str | Path, baseline: Path | None = None) -> in
 def _report(path: Path) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(path.read_bytes())
     return report
+
+
+def test_the_page_of_the_report_is_written(leaky: World, tmp_path: Path, capsys: Capture) -> None:
+    """``--html`` writes one file that names the planted feature and links its alerts to the given runbooks."""
+    path = tmp_path / "report.html"
+    assert _replay(leaky, "--stream", leaky.files.stream, "--html", path, "--runbooks", "https://runbooks.test") == 0
+    page = path.read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    assert "cancellation_calls" in page
+    assert "https://runbooks.test/SentinelLeakageSuspected.md" in page
+    capsys.readouterr()
+    assert _replay(leaky, "--stream", leaky.files.stream, "--html", tmp_path / "no" / "report.html") == 1
+    assert "there is no such folder" in capsys.readouterr().err
 
 
 def test_the_report_is_written_and_obeys_the_schema(leaky: World, tmp_path: Path, capsys: Capture) -> None:

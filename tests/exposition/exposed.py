@@ -12,7 +12,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from sentinel.clock import ManualClock
 from sentinel.diagnosis.report import Report
 from sentinel.exposition.collector import Collector
-from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.exposition.selection import Budget
+from sentinel.exposition.snapshot import Snapshot, SnapshotMemory, build_snapshot
+from sentinel.exposition.statistics import BaselineTimes, DaemonStatistics
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -33,6 +35,7 @@ def full_statistics() -> DaemonStatistics:
         lag={("predictions", 0): 7},
         partitions_assigned=2,
         watermarks_us={KEY: NOW_US},
+        baselines={KEY: BaselineTimes(created_us=NOW_US, validation_end_us=NOW_US, max_age_seconds=86_400.0)},
         coverage={KEY: 0.5, ("young", "1"): None},
         delays={KEY: delays},
         store_rows=81,
@@ -42,7 +45,10 @@ def full_statistics() -> DaemonStatistics:
         reload_success_us=NOW_US,
         evaluation_seconds=1.5,
         evaluations=3,
-        log_events={("info", "pane_closed"): 2},
+        log_events={("info", "pane_closed"): 2, ("warning", "dead_letter"): 3},
+        annotations={"written": 4},
+        annotation_failures={"unreachable": 2},
+        refused={"login": 6},
     )
 
 
@@ -51,7 +57,12 @@ def collector(
 ) -> Collector:
     """A collector of things that do not change."""
     own = statistics or full_statistics()
-    return Collector(lambda: reports, lambda: own, lambda: max_series, ManualClock())
+    return Collector(lambda: reports, lambda: own, lambda: Budget(max_series, max_series), ManualClock())
+
+
+def snapshot(reports: Sequence[Report], max_series: int = 1_000, memory: SnapshotMemory | None = None) -> Snapshot:
+    """The first snapshot of these reports, or the one that follows what is remembered."""
+    return build_snapshot(reports, Budget(max_series, max_series), SnapshotMemory() if memory is None else memory)
 
 
 def parsed(body: bytes, content_type: str) -> list[Metric]:

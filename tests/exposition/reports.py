@@ -9,6 +9,8 @@ import msgspec
 
 from sentinel.diagnosis.report import Alert, BaselineReference, Cause, Culprit, Report, TimelinePoint, Verdict
 from sentinel.evaluation.findings import (
+    Ages,
+    Backfill,
     Change,
     Counterfactual,
     Drift,
@@ -16,8 +18,10 @@ from sentinel.evaluation.findings import (
     FeatureFinding,
     Finding,
     LaunchWindow,
+    Maturity,
     Overlap,
     Parts,
+    Shift,
     Value,
 )
 
@@ -118,7 +122,8 @@ def report(
 def full_report(model: str = "churn", version: str = "7") -> Report:
     """One in which every metric of a report has a series."""
     expected = Value(value=0.875, lower=0.85, upper=0.9, n=5_000)
-    parts = Parts(slice_mix=0.0, score_mix=0.025, outcome=0.1, label_selection=0.0)
+    intervals = {"score_mix": (0.0, 0.05), "outcome": (0.0625, 0.1375)}
+    parts = Parts(slice_mix=0.0, score_mix=0.025, outcome=0.1, label_selection=0.0, intervals=intervals)
     complete = msgspec.structs.replace(finding(), expected=expected, parts=parts)
     drift = Drift(
         excess_psi=0.5, jensen_shannon=0.25, wasserstein=1.5, kolmogorov_smirnov=0.375, p_value=0.0, log_evidence=90.0
@@ -126,7 +131,12 @@ def full_report(model: str = "churn", version: str = "7") -> Report:
     fault = Fault(
         kind="missing", ratio=0.5, offline_ratio=0.0, n=500, since="2026-11-19T00:00:00Z", until=None, from_launch=False
     )
-    moved = msgspec.structs.replace(feature(), drift=drift, faults=(fault,))
+    ages = Ages(
+        n=100, offline_n=50, after_prediction_ratio=0.0, offline_after_prediction_ratio=0.5, median_seconds=60.0,
+        offline_median_seconds=-60.0, too_old_ratio=None,
+    )  # fmt: skip
+    backfill = Backfill(n=100, mismatch_ratio=0.25, n_with_outcome=50, outcome_log_odds=None, p_value=None)
+    moved = msgspec.structs.replace(feature(), drift=drift, faults=(fault,), ages=ages, backfill=backfill)
     evidence: dict[str, Any] = {
         "change": Change(none=0.0, launch=0.875, later=0.125),
         "counterfactuals": (
@@ -134,6 +144,11 @@ def full_report(model: str = "churn", version: str = "7") -> Report:
                 name="duplicates", cause="duplicate_leakage", corrected=expected, log_evidence=3.5, explained=0.75,
                 lower=0.5, upper=1.0, remainder=0.5,
             ),
+        ),
+        "shift": Shift(kind="concept", level=0.5, slope=-0.25),
+        "maturity": Maturity(
+            seconds=604_800.0, n_mature=2_000, n_outcomes=1_000, coverage_ratio=0.5, lowest_coverage_ratio=0.25,
+            delay_ratio=1.5,
         ),
         "overlaps": (
             Overlap(
@@ -149,4 +164,5 @@ def full_report(model: str = "churn", version: str = "7") -> Report:
         alerts=[LEAKAGE_ALERT],
         culprits=[Culprit(kind="feature", name="tenure_days", weight=1.0)],
     )
-    return msgspec.structs.replace(made, score_drift=drift, **evidence)
+    counts = {**made.counts, "joined": 1_000, "duplicates": 3}
+    return msgspec.structs.replace(made, counts=counts, score_drift=drift, **evidence)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 
-from sentinel.clock import SystemClock
+from sentinel.clock import Clock, SystemClock
+from sentinel.config.settings import Web
 from sentinel.diagnosis.report import Report
+from sentinel.exposition.answers import AnswerBook
+from sentinel.exposition.guard import Guard
 from sentinel.exposition.http import WebInputs, build_app
 from sentinel.exposition.server import HttpServer, bind
 from sentinel.exposition.statistics import DaemonStatistics
@@ -38,16 +42,23 @@ class Served:
     reload: Callable[[], str | None] = lambda: None
     reload_enabled: bool = False
     page: Callable[[], str] = lambda: "<p>page</p>"
+    web: Web = field(default_factory=lambda: Web(requests_per_second=100_000.0))
+    clock: Clock = field(default_factory=SystemClock)
+    trust: ssl.SSLContext | None = None
+    answers: AnswerBook | None = None
 
     def __enter__(self) -> Served:
         inputs = WebInputs(
             reports=lambda: self.reports,
             statistics=lambda: self.statistics,
-            page=lambda: self.page(),
-            reload=lambda: self.reload(),
+            page=lambda _show: self.page(),
+            model_page=lambda model, _version, _who: None if model == "gone" else "<p>model</p>",
+            reload=lambda _who: self.reload(),
             reload_enabled=lambda: self.reload_enabled,
+            answers=self.answers,
         )
-        self.server = HttpServer(build_app(inputs, SystemClock()), bind("127.0.0.1", 0))
+        self.guard = Guard(self.web, self.clock, lambda: self.web)
+        self.server = HttpServer(build_app(inputs, SystemClock()), bind("127.0.0.1", 0), self.guard)
         self.server.start()
         return self
 
@@ -59,11 +70,15 @@ class Served:
         """host:port."""
         return f"127.0.0.1:{self.server.port}"
 
-    def ask(self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+    def ask(
+        self, path: str, method: str = "GET", headers: Mapping[str, str] | None = None, data: bytes | None = None
+    ) -> Answer:
         """Send one request, whatever the answer."""
-        request = urllib.request.Request(f"http://{self.address}{path}", method=method, headers=dict(headers or {}))
+        scheme = "http" if self.trust is None else "https"
+        url = f"{scheme}://{self.address}{path}"
+        request = urllib.request.Request(url, data, method=method, headers=dict(headers or {}))
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:
+            with urllib.request.urlopen(request, timeout=5, context=self.trust) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.scrape import children_seconds, main, snapshot_seconds
+from benchmarks._scraped_stream import measure
+from benchmarks.scrape import children_seconds, main, report_of, snapshot_seconds
 
 BUDGET_SECONDS = 0.020
 MIN_RATIO = 5.0
@@ -22,5 +23,16 @@ def test_ten_thousand_series_in_twenty_milliseconds() -> None:
 
 def test_the_benchmark_runs(capsys: pytest.CaptureFixture[str]) -> None:
     """The quick mode prints one row per size."""
-    main(["--quick", "--series", "20000", "--rounds", "1"])
+    main(["--quick", "--series", "20000", "--rounds", "1", "--no-prometheus"])
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+@pytest.mark.servers
+def test_a_stream_goes_on_while_prometheus_scrapes(prometheus_programs: None) -> None:
+    """Of 5,000 series that are new each second every scrape succeeds, and the stream keeps half of its rate."""
+    reports = [report_of(5_000, shift) for shift in (0.0, 0.001)]
+    scraped = measure(reports, 5_000, seconds=1.0)
+    assert scraped.n_scrapes >= 1
+    assert scraped.n_failed == 0
+    assert 0 < scraped.n_gzip_bytes < scraped.n_bytes / 3
+    assert scraped.rate_ratio > 0.5

@@ -19,7 +19,7 @@ sentinel_events_total sentinel_dead_letters_total sentinel_join_pending sentinel
 sentinel_watermark_timestamp_seconds sentinel_checkpoint_last_success_timestamp_seconds
 sentinel_series_dropped_total sentinel_config_last_reload_successful sentinel_build_info
 """
-TARGET_LABELS = {"job", "instance", "namespace", "pod", "cluster", "env"}
+TARGET_LABELS = {"job", "instance", "namespace", "pod", "cluster", "env", "component"}
 
 
 def test_the_contract_is_kept() -> None:

@@ -11,13 +11,15 @@ import pytest
 
 from sentinel.clock import SystemClock
 from sentinel.exposition.alerts import GROUPS
+from sentinel.exposition.records import RECORDS
+from sentinel.exposition.rendering import label_value
 from sentinel.exposition.rules import RuleOptions, to_yaml
-from sentinel.exposition.snapshot import PrefixCache, build_snapshot
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 from tests.conftest import StartPrometheusStack
-from tests.exposition.exposed import full_statistics
-from tests.exposition.reports import LEAKAGE_ALERT, full_report
+from tests.exposition.exposed import full_statistics, snapshot
+from tests.exposition.reports import LEAKAGE_ALERT, finding, full_report, report
 from tests.exposition.served import Served
+from tests.exposition.test_scrape import HOSTILE_NAMES
 from tests.support.process import wait_until
 from tests.support.prometheus import PrometheusStack, check_with
 
@@ -47,10 +49,11 @@ def test_prometheus_scrapes_and_answers(live: Live) -> None:
     assert gap["value"][1] == "0.125"
     assert [each["value"][1] for each in prometheus.query("sum(sentinel_verdict)")] == ["1"]
     assert [each["value"][1] for each in prometheus.query("sum by (model) (sentinel_cause_probability_ratio)")] == ["1"]
-    rendered = build_snapshot([full_report()], 1_000, PrefixCache()).n_series
+    rendered = snapshot([full_report()]).n_series
     assert [each["value"][1] for each in prometheus.query("sentinel_series")] == [str(rendered)]
     stored = prometheus.query('count({__name__=~"sentinel_.*",model="churn"})')
-    assert int(stored[0]["value"][1]) == rendered + 1 + 1 + len(DELAY_EDGES_SECONDS) + 1  # watermark, coverage, delays
+    n_delays = len(DELAY_EDGES_SECONDS) + 1
+    assert int(stored[0]["value"][1]) == rendered + n_delays + 1 + 1 + 3  # watermark, coverage, the baseline's age
     (delay,) = prometheus.query("histogram_quantile(0.9, sentinel_outcome_delay_seconds_bucket)")
     assert float(delay["value"][1]) == 2.0**24  # 100 of 111 lie above the last edge
     targets = prometheus.api("targets")["activeTargets"]
@@ -66,6 +69,22 @@ def test_a_live_scrape_passes_the_linter(live: Live, tmp_path: Path) -> None:
     assert check_with("sh", "-c", f"promtool check metrics < {file}").strip() == ""
 
 
+def test_hostile_names_are_scraped_as_they_are(live: Live, tmp_path: Path) -> None:
+    """Names of slices that look like the format itself neither break a scrape nor change on the way."""
+    served, stack = live
+    names = [*HOSTILE_NAMES, "nul=\0", "half=\udc80", "x" * 5_000]
+    served.reports = (full_report(), report("hostile", findings=[finding(name) for name in names]))
+    shown = {label_value(name) for name in names}
+    file = tmp_path / "scrape.txt"
+    file.write_bytes(served.ask("/metrics").body)
+    assert check_with("sh", "-c", f"promtool check metrics < {file}").strip() == ""
+    # Prometheus takes a label without a value for one that is not there.
+    wait_until(lambda: len(stack.prometheus.query('sentinel_gap{model="hostile"}')) == len(names), 10, "all slices")
+    found = stack.prometheus.query('sentinel_gap{model="hostile"}')
+    assert {each["metric"].get("slice", "") for each in found} == shown
+    assert {each["value"][1] for each in found} == {"0.125"}
+
+
 def test_every_query_of_the_runbooks_runs(live: Live) -> None:
     """Prometheus accepts each query that a runbook tells an operator to type."""
     _, stack = live
@@ -77,6 +96,24 @@ def test_every_query_of_the_runbooks_runs(live: Live) -> None:
     assert len(queries) > 30
     for query in queries:
         stack.prometheus.query(query.replace("MODEL", "churn").replace("VERSION", "7"))
+
+
+def test_every_rule_is_healthy(live: Live) -> None:
+    """A real Prometheus evaluates every rule on a real scrape without an error, and many record a series."""
+    served, stack = live
+    served.reports = (full_report(),)
+
+    def evaluated() -> bool:
+        groups = stack.prometheus.api("rules")["groups"]
+        return all(rule["health"] != "unknown" for group in groups for rule in group["rules"])
+
+    wait_until(evaluated, 15, "an evaluation of every rule")
+    found = [rule for group in stack.prometheus.api("rules")["groups"] for rule in group["rules"]]
+    assert sorted(rule["name"] for rule in found) == sorted(rule.name for group in GROUPS for rule in group.rules)
+    assert [(rule["name"], rule.get("lastError", "")) for rule in found if rule["health"] != "ok"] == []
+    # Shares of what was read need something to be read, and nothing is here.
+    records = {rule.name for rule in RECORDS if "ratio_rate15m" not in rule.name}
+    wait_until(lambda: all(map(stack.prometheus.query, records)), 10, "a series of each recording rule")
 
 
 def test_an_alert_of_the_daemon_reaches_the_webhook(
@@ -100,6 +137,6 @@ def test_an_alert_of_the_daemon_reaches_the_webhook(
     assert alert["labels"]["severity"] == "critical"
     description = alert["annotations"]["description"]
     assert "in auc over slice all the gap is 0.125 (95 % bounds 0.062 to 0.188" in description
-    assert "Likeliest cause: target_leakage. Suspects: tenure_days 100%." in description
+    assert "Likeliest cause: target_leakage (75% sure). Suspects: tenure_days 100%." in description
     assert "target_leakage 75%, concept_drift 25%" in description
     assert json.dumps(description).count("unknown") == 0

@@ -3,23 +3,50 @@
 from __future__ import annotations
 
 import gzip
+import math
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from sentinel.clock import ManualClock
 from sentinel.diagnosis.report import Cause, Culprit, Report
 from sentinel.exposition.collector import Collector
 from sentinel.exposition.declarations import FINDING_METRICS, METRICS, Metric
-from sentinel.exposition.snapshot import DROP_REASONS, PrefixCache, build_snapshot
-from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.exposition.rendering import MAX_LABEL_CHARS
+from sentinel.exposition.selection import Budget
+from sentinel.exposition.snapshot import DROP_REASONS, SnapshotMemory, build_snapshot
+from sentinel.exposition.statistics import BaselineTimes, DaemonStatistics
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
-from tests.exposition.exposed import NOW_US, OPENMETRICS, collector, full_statistics, key, parsed, samples, scraped
+from tests.exposition.exposed import (
+    KEY,
+    NOW_US,
+    OPENMETRICS,
+    collector,
+    full_statistics,
+    key,
+    parsed,
+    samples,
+    scraped,
+    snapshot,
+)
 from tests.exposition.reports import LEAKAGE_ALERT, feature, finding, full_report, report
 from tests.support.prometheus import check_with
 
 ALL = {"model": "churn", "version": "7", "metric": "auc", "slice": "all"}
 MODEL = {"model": "churn", "version": "7"}
+HOSTILE_NAMES = (
+    'city=L"Aquila',
+    "a\\b",
+    "ends with\\",
+    "two\nlines",
+    "carriage\rreturn",
+    "naïve=日本",
+    'x="} 1\n# EOF\nsentinel_ready 0',
+    "{}=,# 1.0 @",
+    "",
+    "\u2028\x85\t\x1b[31m",
+)
 
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
@@ -97,26 +124,45 @@ def test_alerts_are_active_until_resolved() -> None:
     assert found[key("sentinel_series_dropped_total", reason="duplicate")] == 1
 
 
-@pytest.mark.parametrize("name", ['city=L"Aquila', "a\\b", "two\nlines", "naïve=日本", "half=\udc80"])
+@pytest.mark.parametrize("name", HOSTILE_NAMES)
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
 def test_any_name_is_a_label(name: str, accept: str) -> None:
-    """Quotes, backslashes, line ends and other scripts come back unchanged; half a character becomes a mark."""
+    """Quotes, backslashes, line ends and other scripts come back unchanged."""
     scrape = collector([report(findings=[finding(name)])]).scrape(accept)
     found = samples(parsed(scrape.body, scrape.content_type))
-    assert key("sentinel_gap", **{**ALL, "slice": name.replace("\udc80", "?")}) in found
+    assert key("sentinel_gap", **{**ALL, "slice": name}) in found
 
 
-def test_infinite_evidence_is_written_as_prometheus_does() -> None:
-    """A number beyond floats is +Inf, which both parsers read."""
-    body = collector([report(findings=[finding(log_evidence=float("inf"))])]).scrape().body
-    assert b'slice="all"} +Inf\n' in body
+@pytest.mark.parametrize("names", [("half=\udc80", "half=\udc81"), ("a=\0", "a=?"), ("x" * 201, "x" * 5_000)])
+@pytest.mark.parametrize("accept", ["", OPENMETRICS])
+def test_names_that_no_label_can_hold_stay_apart(names: tuple[str, str], accept: str) -> None:
+    """Half a character, NUL and endless names are replaced by what is short and valid, each by another."""
+    scrape = collector([report(findings=[finding(name) for name in names])]).scrape(accept)
+    shown = {
+        dict(labels)["slice"]
+        for name, labels in samples(parsed(scrape.body, scrape.content_type))
+        if name == "sentinel_gap"
+    }
+    assert len(shown) == 2
+    assert all(len(each) <= MAX_LABEL_CHARS and "\0" not in each for each in shown)
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_what_is_not_finite_is_not_exposed(value: float) -> None:
+    """Nothing of a finding, a feature or the daemon is exposed as NaN or infinite; the rest of each is."""
+    made = report(findings=[finding(log_evidence=value)], features=[feature(collapse=value)])
+    found = scraped([made], replace(full_statistics(), evaluation_seconds=value, coverage={KEY: value}))
+    assert all(math.isfinite(each) for each in found.values())
+    names = {name for name, _ in found}
+    assert not names & {"sentinel_gap_log_evidence", "sentinel_feature_collapse", "sentinel_outcome_coverage_ratio"}
+    assert {"sentinel_gap", "sentinel_feature_auc", "sentinel_evaluation_duration_seconds_count"} <= names
 
 
 def test_the_budget_keeps_headlines_and_the_worst_slices() -> None:
     """With room for the headline and two slices, the two with the most evidence stay and the rest is counted."""
     # A slice takes 11 series: 3 offline, 3 online, 3 gap, evidence and detectable gap; and 2 counts of outcomes.
     slices = [finding(f"region={n}", log_evidence=float(n)) for n in range(5)]
-    whole = build_snapshot([report(findings=[*slices, finding()])], 1_000, PrefixCache())
+    whole = snapshot([report(findings=[*slices, finding()])])
     per_slice = 3 + 3 + 3 + 2 + 2
     limit = whole.n_series - 3 * per_slice + 1
     found = scraped([report(findings=[*slices, finding()])], max_series=limit)
@@ -131,23 +177,24 @@ def test_features_share_the_budget_with_slices() -> None:
     """Features that lost most come first, and take no more than half of what the headlines leave."""
     features = [feature(f"f{n}", collapse=float(n)) for n in range(100)]
     slices = [finding(f"region={n}") for n in range(100)]
-    core = build_snapshot([report()], 1_000, PrefixCache()).n_series
-    snapshot = build_snapshot([report(findings=[finding(), *slices], features=features)], core + 160, PrefixCache())
-    families = {metric.name: lines for metric, lines in snapshot.families}
+    core = snapshot([report()]).n_series
+    shared = snapshot([report(findings=[finding(), *slices], features=features)], core + 160)
+    families = {metric.name: lines for metric, lines in shared.families}
     assert '"f99"' in families["sentinel_feature_collapse"]
     assert '"f0"' not in families["sentinel_feature_collapse"]
     n_features = sum(lines.count("\n") for name, lines in families.items() if name.startswith("sentinel_feature"))
     assert n_features == 80
-    assert core + 160 - 13 < snapshot.n_series <= core + 160
-    assert snapshot.dropped["feature_budget"] == 100 * 8 - 80
+    assert core + 160 - 13 < shared.n_series <= core + 160
+    assert shared.dropped["feature_budget"] == 100 * 8 - 80
 
 
-def test_a_budget_for_nothing_counts_everything() -> None:
-    """Even verdicts are cut, and counted, when there is no room at all."""
-    whole = build_snapshot([full_report()], 1_000, PrefixCache())
-    none = build_snapshot([full_report()], 0, PrefixCache())
-    assert (none.n_series, none.families) == (0, ())
-    assert sum(none.dropped.values()) == whole.n_series
+def test_verdicts_and_headlines_are_never_cut() -> None:
+    """With no room the verdict, the alert and what is known of all traffic stand; the rest is cut and counted."""
+    whole, none = snapshot([full_report()]), snapshot([full_report()], 0)
+    bare = msgspec.structs.replace(full_report(), findings=full_report().findings[:1], features=())
+    assert none.families == snapshot([bare]).families
+    assert none.n_series + sum(none.dropped.values()) == whole.n_series
+    assert min(none.dropped["feature_budget"], none.dropped["slice_budget"]) > 0
 
 
 def test_only_the_ten_heaviest_culprits_are_exposed() -> None:
@@ -162,7 +209,7 @@ def test_the_series_of_a_model_leave_with_it() -> None:
     """A scrape after a model version is gone has none of its series, and its labels are forgotten."""
     reports: list[tuple[Report, ...]] = [(report("a"), report("b"))]
     statistics = DaemonStatistics()
-    both = Collector(lambda: reports[0], lambda: statistics, lambda: 1_000, ManualClock())
+    both = Collector(lambda: reports[0], lambda: statistics, lambda: Budget(1_000, 1_000), ManualClock())
     assert b'model="b"' in both.scrape().body
     reports[0] = (reports[0][0],)
     assert b'model="b"' not in both.scrape().body
@@ -171,10 +218,11 @@ def test_the_series_of_a_model_leave_with_it() -> None:
 
 def test_the_cache_holds_what_is_shown() -> None:
     """Label texts of slices that are gone do not pile up."""
-    cache = PrefixCache()
-    build_snapshot([report(findings=[finding(f"s={n}") for n in range(50)])], 10_000, cache)
-    build_snapshot([report(findings=[])], 10_000, cache)
-    assert len(cache) == 2 * len(Cause) + 1
+    memory = SnapshotMemory()
+    snapshot([report(findings=[finding(f"s={n}") for n in range(50)])], memory=memory)
+    snapshot([report(findings=[])], memory=memory)
+    assert memory.shown_slices == frozenset()
+    assert len(memory) == 2 * len(Cause) + 2 + len(report().counts)  # confidence, acknowledged
 
 
 def test_series_are_rendered_once_per_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +236,7 @@ def test_series_are_rendered_once_per_evaluation(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("sentinel.exposition.collector.build_snapshot", counting)
     standing, limit = [report()], [1_000]
     statistics = full_statistics()
-    own = Collector(lambda: list(standing), lambda: statistics, lambda: limit[0], ManualClock())
+    own = Collector(lambda: list(standing), lambda: statistics, lambda: Budget(limit[0], 1_000), ManualClock())
     first = own.scrape()
     assert own.scrape().body.splitlines()[:50] == first.body.splitlines()[:50]
     own.scrape(OPENMETRICS)
@@ -207,9 +255,9 @@ def test_what_is_cut_is_counted_once_per_evaluation() -> None:
     for _ in range(3):
         scrape = own.scrape()
     found = samples(parsed(scrape.body, scrape.content_type))
-    whole = build_snapshot([full_report()], 1_000, PrefixCache()).n_series
+    whole = snapshot([full_report()]).n_series
     dropped = {reason: found[key("sentinel_series_dropped_total", reason=reason)] for reason in DROP_REASONS}
-    assert sum(dropped.values()) == whole
+    assert sum(dropped.values()) == whole - found[key("sentinel_series")]
 
 
 @pytest.mark.parametrize("accept", ["", OPENMETRICS])
@@ -246,10 +294,36 @@ def test_the_daemon_says_how_it_is() -> None:
     assert found[key("sentinel_events_total", kind="prediction", result="accepted")] == 5_000
     assert found[key("sentinel_dead_letters_total", reason="not_json")] == 3
     assert found[key("sentinel_dead_letters_total", reason="bad_time")] == 0
+    assert found[key("sentinel_http_requests_refused_total", reason="login")] == 6
+    assert found[key("sentinel_http_requests_refused_total", reason="host")] == 0
     assert found[key("sentinel_evaluation_duration_seconds_count")] == 3
     assert found[key("sentinel_ready")] == 0
     assert found[key("sentinel_config_last_reload_successful")] == 0
     assert any(name == "process_resident_memory_bytes" for name, _ in found)
+
+
+def test_counters_are_there_from_the_start() -> None:
+    """Of what can be counted every series known in advance is 0, so that its first increase is seen."""
+    found = scraped([], DaemonStatistics())
+    counters = {metric.name for metric in METRICS if metric.type == "counter"} - {"sentinel_log_events_total"}
+    assert counters <= {name for name, _ in found}
+    assert all(value == 0 for (name, _), value in found.items() if name in counters)
+    kinds = {
+        (dict(labels)["kind"], dict(labels)["result"]) for name, labels in found if name == "sentinel_events_total"
+    }
+    assert {("prediction", "accepted"), ("outcome", "late"), ("outcome", "orphaned"), ("backfill", "joined")} <= kinds
+
+
+def test_the_series_of_a_partition_leave_with_it() -> None:
+    """After a rebalance a scrape has nothing of the partition that another replica reads now."""
+    standing = [full_statistics()]
+    own = Collector(lambda: (), lambda: standing[0], lambda: Budget(1_000, 1_000), ManualClock())
+    assert b'sentinel_join_pending{partition="1"} 41\n' in own.scrape().body
+    standing[0] = replace(standing[0], join_pending={0: 40}, lag={})
+    body = own.scrape().body
+    assert b'sentinel_join_pending{partition="0"} 40\n' in body
+    assert b'partition="1"' not in body
+    assert b"sentinel_consumer_lag_messages" not in body
 
 
 def test_before_anything_happened() -> None:
@@ -266,3 +340,12 @@ def test_promtool_finds_nothing_to_say(prometheus_programs: None, tmp_path_facto
     file = tmp_path_factory.mktemp("scrape") / "metrics.txt"
     file.write_bytes(collector([full_report()]).scrape().body)
     assert check_with("sh", "-c", f"promtool check metrics < {file}").strip() == ""
+
+
+def test_the_age_of_a_baseline_without_times_is_not_made_up() -> None:
+    """Where the validation rows have no end that is known, there is no series of it; the other two are there."""
+    times = BaselineTimes(created_us=1_500_000, validation_end_us=None, max_age_seconds=3_600.0)
+    found = scraped([], replace(full_statistics(), baselines={("churn", "7"): times}))
+    assert found[key("sentinel_baseline_created_timestamp_seconds", **MODEL)] == 1.5
+    assert found[key("sentinel_baseline_max_age_seconds", **MODEL)] == 3_600.0
+    assert not [name for name, _ in found if name == "sentinel_baseline_validation_end_timestamp_seconds"]
