@@ -21,7 +21,7 @@ DEMO_READY := $(if $(wildcard $(VENV)/.ready-dev),$(VENV)/.ready-dev,$(VENV)/.re
 COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test check bench docs site lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,7 +37,9 @@ check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/check-jsonschema --schemafile docs/reference/config.schema.json configs/*.yaml
+	$(BIN)/check-jsonschema --schemafile docs/reference/config.schema.json configs/*.yaml \
+		deploy/compose/sentinel.yaml deploy/kustomize/overlays/example/sentinel.yaml
+	$(BIN)/python helm/readme.py --check
 	for file in configs/*.yaml; do $(BIN)/sentinel check-config "$$file"; done
 	if [[ -e deploy/prometheus/alerts.yaml ]]; then $(BIN)/sentinel rules --check deploy/prometheus/alerts.yaml; fi
 	$(BIN)/sentinel dashboards --check dashboards
@@ -54,16 +56,26 @@ docs: $(VENV)/.ready-dev ## write again what is generated from code: schemas, me
 	$(BIN)/sentinel schema config > docs/reference/config.schema.json
 	$(BIN)/sentinel schema report > docs/reference/report.schema.json
 	$(BIN)/python -m sentinel.exposition.reference > docs/reference/metrics.md
+	$(BIN)/python -m sentinel.exposition.alert_reference > docs/reference/alerts.md
+	$(BIN)/python -m sentinel.api.reference > docs/reference/python.md
 	$(BIN)/sentinel rules > deploy/prometheus/alerts.yaml
 	$(BIN)/sentinel dashboards --output dashboards
+	$(BIN)/python helm/readme.py
+	$(BIN)/python -m sentinel.config.reference > docs/reference/configuration.md
+	$(BIN)/python -m sentinel.cli.reference > docs/reference/cli.md
+	$(BIN)/python -m sentinel.diagnosis.report_reference > docs/reference/report.md
+	$(BIN)/python -m sentinel.exposition.api_reference > docs/reference/http.md
+
+site: $(VENV)/.ready-dev ## the documents as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(VENV)/.ready-dev ## pin requirements/ to what pyproject.toml asks for (UPGRADE=1: to the newest)
-	$(COMPILE) --extra simulation --group build --group test --group check -o requirements/dev.txt
+	$(COMPILE) --extra simulation --group build --group test --group check --group docs -o requirements/dev.txt
 	$(COMPILE) --extra simulation --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
 
 clean: ## remove the environment and everything that was built, measured or cached
-	rm -rf $(VENV) .cache build dist .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache build dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find sentinel tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:

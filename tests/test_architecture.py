@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -66,3 +67,10 @@ def test_imports_point_down_the_layers() -> None:
     command = [sys.executable, "-c", program, "--no-cache"]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_times_are_written_in_two_places_alone() -> None:
+    """One function writes a time as RFC 3339 and one a column of them; nothing else spells the format out."""
+    spelled = re.compile(r"\.isoformat\(|strftime\(|datetime_as_string\(")
+    writers = {relative(path) for path in MODULES if spelled.search(path.read_text(encoding="utf-8"))}
+    assert writers == {"sentinel/config/times.py", "sentinel/events/times.py"}

@@ -11,14 +11,17 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import yaml
 
 from sentinel.baseline.manifest import read_manifest
 from sentinel.cli.commands import load
 from sentinel.config import load_config
+from sentinel.config.tokens import load_tokens
+from sentinel.config.web_file import load_web_file
 from sentinel.events import Column, EventSchema
 from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Messages, Role
-from tests.documents.fences import Block, blocks, named
+from tests.documents.fences import ROOT, Block, blocks, named
 
 CHURN = EventSchema("churn", "7", tuple(Column(name, "numeric") for name in ("tenure_days", "tenure", "support_calls")))
 RECEIVED_US = 1_795_867_200_000_000
@@ -38,6 +41,11 @@ def _commands() -> Iterator[tuple[str, str]]:
 
 def _configurations() -> list[Block]:
     return [block for block in blocks("yaml") if "apiVersion:" in block.text]
+
+
+def _web_files() -> list[Block]:
+    keys = ("tls_server_config:", "http_server_config:", "basic_auth_users:")
+    return [block for block in blocks("yaml") if block.text.startswith(keys)]
 
 
 def _manifests() -> list[Block]:
@@ -61,10 +69,34 @@ def test_commands_are_understood(document: str, command: str) -> None:
 
 @pytest.mark.parametrize("block", _configurations(), ids=_id)
 def test_configurations_load(block: Block, tmp_path: Path) -> None:
-    """Every complete configuration is one that the strict loader takes."""
+    """Every complete configuration is one that the strict loader takes, with the password file that it names."""
+    (tmp_path / "kafka-password").write_text("secret\n", encoding="utf-8")
     path = tmp_path / "sentinel.yaml"
     path.write_text(block.text, encoding="utf-8")
     assert load_config(path).models
+
+
+def test_values_of_the_chart_are_an_example_that_is_rendered() -> None:
+    """The values that are shown for the chart are those of its smallest example, which its own tests render."""
+    (shown,) = (block.text for block in blocks("yaml") if block.text.startswith("config:"))
+    example = (ROOT / "helm/sentinel/ci/minimal-values.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(shown) == yaml.safe_load(example)
+
+
+@pytest.mark.parametrize("block", _web_files(), ids=_id)
+def test_web_files_load(block: Block, tmp_path: Path) -> None:
+    """Every web configuration file is one that the strict loader takes."""
+    path = tmp_path / "web.yml"
+    path.write_text(block.text, encoding="utf-8")
+    assert load_web_file(path).basic_auth_users
+
+
+def test_tokens_load(tmp_path: Path) -> None:
+    """The file of tokens that is shown is one that is taken."""
+    (shown,) = (block.text for block in blocks("text") if block.document.name == "secure-the-web.md")
+    path = tmp_path / "tokens"
+    path.write_text(shown, encoding="utf-8")
+    assert list(load_tokens(path)) == ["prometheus", "deploy"]
 
 
 @pytest.mark.parametrize("block", _manifests(), ids=_id)

@@ -39,9 +39,9 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 
 def test_every_document_is_listed() -> None:
-    """The index of the documents names each explanation, how-to, reference and design note."""
+    """The index of the documents names each tutorial, explanation, how-to, reference and design note."""
     index = ROOT / "docs" / "README.md"
     listed = {(index.parent / link.partition("#")[0]).resolve() for link in _links(index)}
-    folders = ("explanation", "how-to", "reference", "design")
+    folders = ("tutorial", "explanation", "how-to", "reference", "design")
     missing = [d for name in folders for d in sorted((ROOT / "docs" / name).glob("*.md")) if d not in listed]
     assert missing == []

@@ -6,10 +6,20 @@ import pkgutil
 
 from sentinel.config.model import Alerts
 from sentinel.diagnosis import quiet, second, signatures
-from sentinel.diagnosis.proofs import BACKFILL_P, FEWEST_TIMES, LEAST_AFTER, PROOF, RANGE_RISE, REPAIR_EVIDENCE
+from sentinel.diagnosis.proofs import (
+    BACKFILL_P,
+    BEYOND_DOUBT,
+    FEWEST_TIMES,
+    LEAST_AFTER,
+    PROOF,
+    RANGE_RISE,
+    REPAIR_EVIDENCE,
+)
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import REACH
 from sentinel.evaluation.launch import CONFIRMATION_FACTOR, LATER_SHARE
+from sentinel.evaluation.stuck_scores import LEAST_BINS, NARROW, SPREAD, STANDS_OUT, STUCK
+from sentinel.summaries.copied_outcomes import LEAST_PER_CLASS, LEAST_ROWS
 from tests.documents.fences import ROOT
 
 PAGE = (ROOT / "docs" / "explanation" / "verdict.md").read_text(encoding="utf-8")
@@ -34,5 +44,7 @@ def test_quoted_settings_are_the_defaults() -> None:
     assert (alerts.launch_outcomes, alerts.launch_per_class, alerts.tau + alerts.tolerance) == (1_000, 200, 0.07)
     assert (CONFIRMATION_FACTOR, LATER_SHARE, REACH, second.LEAST_PROBABILITY) == (4, 0.4, 4.0, 0.25)
     assert (round(PROOF, 4), round(REPAIR_EVIDENCE, 4)) == (3.912, 2.9957)  # ln 50 and ln 20
+    assert (BEYOND_DOUBT, STUCK, SPREAD, NARROW, LEAST_BINS, STANDS_OUT) == (12.0, 0.95, 0.5, 0.05, 20, 4.0)
+    assert (LEAST_ROWS, LEAST_PER_CLASS) == (100, 10)
     assert (BACKFILL_P, FEWEST_TIMES, LEAST_AFTER, RANGE_RISE) == (1e-4, 50, 0.01, 0.5)
     assert (quiet.LEAST_SERVED, quiet.LEAST_COVERAGE) == (50, 0.8)
