@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+from sentinel.config.bounded import read_bounded
 from sentinel.config.errors import ConfigError, Location
 from sentinel.config.secrets import MAX_SECRET_BYTES, Secret
 
@@ -31,17 +32,8 @@ def load_tokens(path: str | os.PathLike[str]) -> dict[str, Secret]:
         With the line, and never with a token.
     """
     source = os.fspath(path)
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_SECRET_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the tokens: {error.strerror}",
-            hint="a line of it is `name token`; the user that sentinel runs as has to be able to read it",
-            location=Location(source),
-        ) from error
-    if len(content) > MAX_SECRET_BYTES:
-        raise ConfigError(f"is larger than {MAX_SECRET_BYTES} bytes", location=Location(source))
+    hint = "a line of it is `name token`; the user that sentinel runs as has to be able to read it"
+    content = read_bounded(Path(path), MAX_SECRET_BYTES, "the tokens", hint)
     tokens: dict[str, Secret] = {}
     # Undecodable bytes become a character that no token may hold.
     for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), 1):

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from sentinel.config.bind import Origin, bind
+from sentinel.config.bounded import read_bounded
 from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError, Location
 from sentinel.config.fields import Text, parsed, path_to
@@ -150,17 +151,8 @@ def load_web_file(path: str | os.PathLike[str]) -> WebFile:
         be one that is just being written, and would take every lock away; ``{}`` says that none is wanted.
     """
     source = os.fspath(path)
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot read the web configuration: {error.strerror}",
-            hint="web.config_file names it; the user that sentinel runs as has to be able to read it",
-            location=Location(source),
-        ) from error
-    if len(content) > MAX_FILE_BYTES:
-        raise ConfigError(f"is larger than {MAX_FILE_BYTES} bytes", location=Location(source))
+    hint = "web.config_file names it; the user that sentinel runs as has to be able to read it"
+    content = read_bounded(Path(path), MAX_FILE_BYTES, "the web configuration", hint)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -109,15 +109,19 @@ def depends_on_outcome(backfill: Backfill) -> bool:
 def _repairs(evidence: Evidence) -> Iterator[Proof]:
     """Copies, repeats of an entity and rows of the same days are partly the same rows: one of them is meant."""
     found = [one for one in evidence.evaluation.counterfactuals if _explains(one)]
-    causes = {Cause(one.cause) for one in found}
-    copied = evidence.static.copied_ratio
-    if Cause.DUPLICATE_LEAKAGE in causes and copied is not None:
-        drop = {Cause.GROUP_LEAKAGE, Cause.TEMPORAL_LEAKAGE} if copied >= COPIED else set[Cause]()
-        if copied < COPIED and Cause.GROUP_LEAKAGE in causes:
-            drop = {Cause.DUPLICATE_LEAKAGE}
-        found = [one for one in found if Cause(one.cause) not in drop]
+    not_meant = _the_same_rows({Cause(one.cause) for one in found}, evidence.static.copied_ratio)
     for one in found:
-        yield Proof((Cause(one.cause),), describe(one))
+        if Cause(one.cause) not in not_meant:
+            yield Proof((Cause(one.cause),), describe(one))
+
+
+def _the_same_rows(causes: set[Cause], copied_ratio: float | None) -> set[Cause]:
+    """Of these causes, those that are another's rows by another name."""
+    if Cause.DUPLICATE_LEAKAGE not in causes or copied_ratio is None:
+        return set()
+    if copied_ratio >= COPIED:
+        return {Cause.GROUP_LEAKAGE, Cause.TEMPORAL_LEAKAGE}
+    return {Cause.DUPLICATE_LEAKAGE} if Cause.GROUP_LEAKAGE in causes else set()
 
 
 def _explains(one: Counterfactual) -> bool:

@@ -24,6 +24,9 @@ NO_LAUNCH_GAP: Final = 4.0
 OTHER_INPUTS: Final = 4.0
 """Log-odds against leakage where other scores that kept their meaning explain the gap: this removed the last 3 of 55
 drifts that looked like leaks, and cost 1 of 32 leaks. Also against a fault where no feature is served otherwise."""
+INPUTS_MOVED: Final = 6.0
+"""So much more where the inputs have moved too, beside what is served otherwise or has lost its meaning: copies of
+training rows in the validation rows also make other scores of the same meaning, but move no input."""
 OTHER_INPUTS_DRIFT: Final = 5.0
 """And for covariate drift: a model that is as good as ever for each kind of case has met other cases."""
 TOO_GOOD_AUC: Final = 0.95
@@ -32,9 +35,6 @@ TOO_GOOD: Final = math.log((20 / 32) / (1 / 23))
 leaks did, 1 of 23 other streams."""
 STRONG_FEATURE: Final = math.log((16 / 32) / (1 / 23))
 """Or where the collapsed feature alone was as good as a model: 16 of 32, and 1 of 23."""
-INPUTS_MOVED: Final = 6.0
-"""And so much more where the inputs have moved too, beside what is served otherwise or has lost its meaning: copies of
-training rows in the validation rows also make other scores of the same meaning, but move no input."""
 REVERSED: Final = 4.0
 """Log-odds against leakage where a feature that was good offline ranks the other way round live: what leaked is gone
 without it, and nothing is turned around. Values are swapped, coded otherwise, or mean something else."""

@@ -9,13 +9,14 @@ import msgspec
 import pytest
 
 from sentinel.config.model import Alerts
-from sentinel.diagnosis.evidence import REVERSIBLE_AUC, Evidence, gather
+from sentinel.diagnosis.evidence import BROAD_DRIFT, REVERSIBLE_AUC, Evidence, gather
 from sentinel.diagnosis.proofs import Proof
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import shipped
 from sentinel.diagnosis.signatures import read_signals
-from sentinel.diagnosis.verdict import NO_LAUNCH_GAP, REVERSED, score
+from sentinel.diagnosis.verdict import INPUTS_MOVED, NO_LAUNCH_GAP, REVERSED, score
 from sentinel.evaluation.findings import FeatureFinding
+from tests.diagnosis.test_conditions import DRIFT
 from tests.diagnosis.test_mix import split, valued
 from tests.diagnosis.test_proofs import feature
 from tests.evaluation.worlds import Meta
@@ -54,6 +55,15 @@ def test_a_good_feature_that_is_turned_around_is_no_leak(before: float, after: f
     evidence = gap_at_launch(feature(offline_auc=valued(before), online_auc=valued(after)))
     plain = replace(evidence, suspects=())
     assert leak_odds(plain, evidence) - leak_odds(evidence, evidence) == pytest.approx(against, abs=1e-9)
+
+
+@pytest.mark.parametrize(("psi", "more"), [(BROAD_DRIFT, INPUTS_MOVED), (BROAD_DRIFT - 0.001, 0.0)])
+def test_other_inputs_weigh_more_where_an_input_has_moved(psi: float, more: float) -> None:
+    """A feature that is served as ever, means what it meant, and is distributed otherwise: other cases have come."""
+    moved = msgspec.structs.replace(DRIFT, excess_psi=psi)
+    mix = replace(gap_at_launch(feature(lost=False, drift=moved)), is_mix=True)
+    still = replace(mix, evaluation=msgspec.structs.replace(mix.evaluation, features=()))
+    assert leak_odds(still, mix) - leak_odds(mix, mix) == pytest.approx(more, abs=1e-9)
 
 
 def test_a_proof_of_a_leak_overrules_both() -> None:
