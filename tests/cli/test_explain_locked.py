@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import bcrypt
 import pytest
 
 from sentinel import cli
@@ -19,8 +20,6 @@ from sentinel.errors import SourceError
 from tests.exposition.certificates import Authority
 from tests.exposition.reports import full_report
 from tests.exposition.served import Served
-
-bcrypt = pytest.importorskip("bcrypt")
 
 REPORT = full_report("churn", "7")
 READER, WRITER, WRONG = "r" * 40, "w" * 40, "x" * 40

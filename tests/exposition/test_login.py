@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from time import process_time
 
+import bcrypt
 import pytest
 
 from sentinel.clock import ManualClock
@@ -16,8 +17,6 @@ from sentinel.config.settings import Web
 from sentinel.exposition.access import PROBES
 from sentinel.exposition.passwords import Passwords
 from tests.exposition.served import Served
-
-bcrypt = pytest.importorskip("bcrypt")
 
 ALICE, BOB = "correct horse", "pässword: with a colon"
 TOKEN, OTHER_TOKEN = "t0k3n-" + "a" * 40, "t0k3n-" + "b" * 40
