@@ -43,7 +43,11 @@ def test_prometheus_scrapes_and_answers(live: Live) -> None:
     served, stack = live
     prometheus = stack.prometheus
     served.reports = (full_report(),)
-    wait_until(lambda: bool(prometheus.query('sentinel_gap{model="churn"}')), 10, "a scrape with the report")
+
+    def scraped() -> bool:  # this report alone: what other tests showed is gone one scrape later
+        return {each["metric"]["model"] for each in prometheus.query("sentinel_gap")} == {"churn"}
+
+    wait_until(scraped, 10, "a scrape with the report")
     assert [each["value"][1] for each in prometheus.query('up{job="sentinel"}')] == ["1"]
     (gap,) = prometheus.query('sentinel_gap{model="churn",version="7",metric="auc",slice="all"}')
     assert gap["value"][1] == "0.125"
