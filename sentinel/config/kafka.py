@@ -21,14 +21,41 @@ _TopicName = Annotated[str, Meta(min_length=1, max_length=249, pattern=r"^[A-Za-
 
 
 class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The input topics: keyed by prediction_id, with equal numbers of partitions."""
+    """The input topics, keyed by prediction_id with equal numbers of partitions; and sentinel's own."""
 
     predictions: Annotated[_TopicName, Meta(description="Prediction events.")]
     outcomes: Annotated[_TopicName, Meta(description="Outcome events.")]
+    summaries: Annotated[
+        _TopicName | None,
+        Meta(
+            description="Compacted; here collectors publish their counts, so that evaluators read them and another "
+            "member can take a partition over. Needed by the roles collector and evaluator. Unset: counts stay in "
+            "state.directory.",
+            examples=["sentinel.summaries"],
+        ),
+    ] = None
+    verdicts: Annotated[
+        _TopicName | None,
+        Meta(
+            description="Every change of a verdict or an alert is written here as a CloudEvent. Unset: nowhere.",
+            examples=["sentinel.verdicts"],
+        ),
+    ] = None
+    dead_letters: Annotated[
+        _TopicName | None,
+        Meta(
+            description="Refused events are written here too, with headers that say why. Unset: they are kept in "
+            "state.directory alone.",
+            examples=["sentinel.dead-letters"],
+        ),
+    ] = None
 
     def __post_init__(self) -> None:
-        if self.predictions == self.outcomes:
-            raise ConfigError("predictions and outcomes need a topic each", keys=("outcomes",))
+        named: dict[str, str] = {}
+        for role in self.__struct_fields__:
+            topic = getattr(self, role)
+            if topic is not None and named.setdefault(topic, role) != role:
+                raise ConfigError(f"{named[topic]} and {role} need a topic each", keys=(role,))
 
 
 class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
