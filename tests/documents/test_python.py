@@ -8,8 +8,9 @@ import re
 import shlex
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.api.conftest import Month, baseline, month
 from tests.documents.fences import ROOT, blocks
 
 NOTEBOOK, GATE = ROOT / "docs/how-to/notebook.md", ROOT / "docs/how-to/gate.md"
+MLFLOW = ROOT / "docs/how-to/mlflow.md"
 __all__ = ["baseline", "month"]  # fixtures
 
 
@@ -104,6 +106,49 @@ def test_the_airflow_task_fails_without_retry(folder: Path, monkeypatch: pytest.
         monkeypatch.setitem(sys.modules, name, module)
     with pytest.raises(AirflowFailException, match="churn 1: target_leakage"):
         _gate("@dag(")
+
+
+class _Tracking(ModuleType):
+    """Stands for MLflow: keeps what is logged, and refuses what MLflow would."""
+
+    def __init__(self) -> None:
+        super().__init__("mlflow")
+        self.metrics: dict[str, float] = {}
+        self.tags: dict[str, str] = {}
+        self.artifacts: list[str] = []
+        self.info = SimpleNamespace(run_id="0123456789abcdef")
+
+    def start_run(self, run_id: str | None = None) -> AbstractContextManager[_Tracking]:
+        assert run_id in (None, self.info.run_id)
+        return nullcontext(self)
+
+    def log_metric(self, key: str, value: float) -> None:
+        assert re.fullmatch(r"[\w\-. /:]+", key)
+        self.metrics[key] = float(value)
+
+    def log_artifact(self, local_path: str, artifact_path: str) -> None:
+        assert Path(local_path).is_file()
+        self.artifacts.append(f"{artifact_path}/{local_path}")
+
+    def set_tag(self, key: str, value: str) -> None:
+        self.tags[key] = str(value)
+
+
+def test_the_baseline_goes_into_the_run_and_the_verdict_after_it(
+    month: Month, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jobs of the MLflow page log a baseline, its estimates with bounds, and in the end what became of them."""
+    run = _Tracking()
+    monkeypatch.setitem(sys.modules, "mlflow", run)
+    train_job, replay_job = _python(MLFLOW)
+    exec(compile(train_job, str(MLFLOW), "exec"), {"validation": month.validation, "train": month.train})
+    assert run.metrics["sentinel_auc_lower"] < run.metrics["sentinel_auc"] < run.metrics["sentinel_auc_upper"]
+    assert run.tags["sentinel.baseline"] == sentinel.load_baseline("churn.baseline").digest
+    (folder / "baselines").mkdir()
+    (folder / "churn.baseline").rename(folder / "baselines/churn.baseline")  # as the download of the page does
+    exec(compile(replay_job, str(MLFLOW), "exec"), {"run_id": run.info.run_id})
+    assert run.tags["sentinel.verdict"] == "target_leakage"
+    assert run.artifacts == ["sentinel/churn.baseline", "sentinel/report.html"]
 
 
 def test_the_workflow_runs_a_command_that_there_is() -> None:

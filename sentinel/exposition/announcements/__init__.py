@@ -1,0 +1,1 @@
+"""Changes of verdicts and alerts as CloudEvents, each announced exactly once."""
