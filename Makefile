@@ -73,6 +73,7 @@ lock: $(VENV)/.ready-dev ## pin requirements/ to what pyproject.toml asks for (U
 	$(COMPILE) --extra simulation --group build --group test --group check --group docs -o requirements/dev.txt
 	$(COMPILE) --extra simulation --group build -c requirements/dev.txt -o requirements/demo.txt
 	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --extra avro --extra confluent --extra protobuf -c requirements/dev.txt -o requirements/image.txt
 
 clean: ## remove the environment and everything that was built, measured or cached
 	rm -rf $(VENV) .cache build dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -71,17 +71,17 @@ install_axe() {
     npm install --prefix "${target}" --ignore-scripts --no-audit --no-fund --silent "axe-core@${AXE_VERSION}"
 }
 
-warm_kafka_jars() {
+warm_jars() {
     local python=${repository}/.venv/bin/python
     [[ -x ${python} ]] || python=python3
-    (cd "${repository}" && "${python}" -m tests.support.kafka_jars)
+    (cd "${repository}" && "${python}" -m tests.support.kafka_jars && "${python}" -m tests.support.spark_jars)
 }
 
 mapfile -t packages < <(missing_packages)
 if [[ ${#packages[@]} -gt 0 ]]; then
     install_packages "${packages[@]}"
 fi
-warm_kafka_jars
+warm_jars
 install_helm
 install_kustomize
 install_custom_resources

@@ -26,6 +26,8 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "prometheus_client",
+    "pyspark",
+    "confluent_kafka",
 )
 
 

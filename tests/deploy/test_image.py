@@ -88,12 +88,22 @@ def test_what_is_installed_is_held_against_its_hash() -> None:
 
 
 def test_the_demo_image_adds_to_the_same_versions() -> None:
-    """Each pin of the daemon's lock file is one of the demonstration's, so that the second installation moves none."""
+    """What both lock files pin they pin alike, so that the second installation moves none; both have what runs."""
     pins = {
-        name: set(re.findall(r"^([a-z0-9-]+==\S+)", (ROOT / f"requirements/{name}.txt").read_text(), re.MULTILINE))
-        for name in ("run", "demo")
+        name: dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / f"requirements/{name}.txt").read_text(), re.MULTILINE))
+        for name in ("run", "image", "demo")
     }
-    assert pins["run"] < pins["demo"]
+    both = pins["image"].keys() & pins["demo"].keys()
+    assert {name: pins["image"][name] for name in both} == {name: pins["demo"][name] for name in both}
+    assert both >= pins["run"].keys()
+    assert pins["demo"].keys() - pins["image"].keys()
+
+
+def test_the_image_has_every_extra_of_a_process() -> None:
+    """Avro, Protobuf and the faster client are installed, so that a configuration that asks for them is taken."""
+    pins = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/image.txt").read_text(), re.MULTILINE)
+    assert {"fastavro", "protobuf", "confluent-kafka"} <= set(pins)
+    assert "-r requirements/image.txt" in stage("build")
 
 
 def test_the_daemon_starts_with_arguments_that_it_takes(capsys: pytest.CaptureFixture[str]) -> None:

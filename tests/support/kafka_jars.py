@@ -68,24 +68,44 @@ def fetch_jars(cache: Path = _CACHE) -> Path:
 
 
 def _fetch(version: str, jars: Path) -> None:
+    resolve_jars(_POM.format(kafka=version, slf4j=_SLF4J_VERSION), jars, f"Kafka {version}")
+
+
+def resolve_jars(pom: str, jars: Path, what: str) -> None:
+    """Have Maven copy what a project depends on into a new folder.
+
+    Parameters
+    ----------
+    pom : str
+        The project.
+    jars : Path
+        The folder to make; it is there whole or not at all.
+    what : str
+        What it is, for messages.
+
+    Raises
+    ------
+    ServerError
+        If Maven is missing, fails, or takes too long.
+    """
     maven = shutil.which("mvn")
     if maven is None:
         raise ServerError("mvn is not on the path")
     with tempfile.TemporaryDirectory(dir=jars.parent) as work:
-        pom = Path(work) / "pom.xml"
-        pom.write_text(_POM.format(kafka=version, slf4j=_SLF4J_VERSION))
+        project = Path(work) / "pom.xml"
+        project.write_text(pom)
         out = Path(work) / "jars"
         options = ["-DincludeScope=runtime", f"-DoutputDirectory={out}"]
-        command = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", *options]
+        command = [maven, "-q", "-B", "-f", str(project), "dependency:copy-dependencies", *options]
         try:
             answer = subprocess.run(
                 command, capture_output=True, text=True, timeout=_MAVEN_TIMEOUT_SECONDS, check=False
             )
         except subprocess.TimeoutExpired as error:
-            raise ServerError(f"mvn took over {_MAVEN_TIMEOUT_SECONDS} s to fetch Kafka {version}") from error
+            raise ServerError(f"mvn took over {_MAVEN_TIMEOUT_SECONDS} s to fetch {what}") from error
         if answer.returncode != 0 or not out.is_dir():
             first = next((line for line in answer.stdout.splitlines() if "ERROR" in line), "no message")
-            raise ServerError(f"mvn could not fetch Kafka {version}: {first[:300]}")
+            raise ServerError(f"mvn could not fetch {what}: {first[:300]}")
         out.rename(jars)
 
 
