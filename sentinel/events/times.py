@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -53,6 +53,21 @@ def parse_time(value: object) -> int:
     except (ValueError, OverflowError):
         return BAD_TIME
     return (delta.days * 86_400 + delta.seconds) * MICROSECONDS_PER_SECOND + delta.microseconds
+
+
+def year_of(at_us: int) -> int:
+    """The year of a time, UTC; for messages, so before the year 1 it is 0 and after 9999 it is 9999.
+
+    Examples
+    --------
+    >>> year_of(0), year_of(1 << 62)
+    (1970, 9999)
+    """
+    seconds = at_us // MICROSECONDS_PER_SECOND
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).year
+    except OverflowError:
+        return 0 if seconds < 0 else 9999
 
 
 def parse_times(values: Sequence[object]) -> I64:
@@ -109,34 +124,29 @@ def _parse_uniform(values: Sequence[object]) -> I64 | None:
     if len(joined) != length * len(values) or set(map(len, values)) != {length}:  # type: ignore[arg-type]
         return None
     text = np.frombuffer(joined, np.uint8).reshape(len(values), length)
-    if not _shape_is_right(text, max(n_fraction, 0)):
-        return None
-    return _assemble(text, max(n_fraction, 0))
+    lowest, spans = _shape(max(n_fraction, 0))
+    digits = text - lowest  # wraps below the lowest, so that one comparison holds both bounds; 0 where a mark stands
+    return _assemble(digits, max(n_fraction, 0)) if (digits <= spans).all() else None
 
 
 @cache
-def _shape(n_fraction: int) -> tuple[I64, npt.NDArray[np.uint8], I64]:
-    """Positions and bytes of the marks of a time with this many fraction digits, and the positions of its digits."""
+def _shape(n_fraction: int) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """The lowest byte at each position of a time with this many fraction digits, and how many more there are."""
     length = _SECONDS_LENGTH + 1 + (n_fraction + 1 if n_fraction else 0)
     marks = dict([*_SEPARATORS, (length - 1, b"Z")])
     if n_fraction:
         marks[_SECONDS_LENGTH] = b"."
-    positions = np.array(sorted(marks), np.int64)
-    expected = np.frombuffer(b"".join(marks[p] for p in sorted(marks)), np.uint8)
-    return positions, expected, np.setdiff1d(np.arange(length), positions)
+    lowest = np.full(length, _ZERO)
+    spans = np.full(length, 9, np.uint8)
+    for position, mark in marks.items():
+        lowest[position], spans[position] = ord(mark), 0
+    return lowest, spans
 
 
-def _shape_is_right(text: npt.NDArray[np.uint8], n_fraction: int) -> bool:
-    positions, expected, numbers = _shape(n_fraction)
-    digits = text[:, numbers] - _ZERO  # wraps below "0", so that one comparison holds both bounds
-    return bool((text[:, positions] == expected).all() and (digits <= 9).all())
-
-
-def _assemble(text: npt.NDArray[np.uint8], n_fraction: int) -> I64:
-    digits = (text - _ZERO).astype(np.float64)
+def _assemble(digits: npt.NDArray[np.uint8], n_fraction: int) -> I64:
     # Exact: every product and sum is an integer far below 2^53.
-    fields = (digits @ _weights(n_fraction)).astype(np.int64)
-    year, month, day, hour, minute, second, micros = fields.T
+    fields = (_weights(n_fraction) @ digits.T.astype(np.float64)).astype(np.int64)
+    year, month, day, hour, minute, second, micros = fields
     in_range: Bool = (year >= 1) & (month >= 1) & (month <= 12) & (hour < 24) & (minute < 60) & (second < 60)
     months = (year - 1970) * 12 + np.clip(month, 1, 12) - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
@@ -156,4 +166,4 @@ def _weights(n_fraction: int) -> npt.NDArray[np.float64]:
     kept = min(n_fraction, 6)
     start = _SECONDS_LENGTH + 1
     weights[start : start + kept, -1] = 10.0 ** np.arange(5, 5 - kept, -1)
-    return weights
+    return np.ascontiguousarray(weights.T)

@@ -9,10 +9,12 @@ from itertools import islice
 
 import xxhash
 
+from sentinel.errors import SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import JsonCodec, assemble
+from sentinel.events.codecs.json import assemble
 from sentinel.events.codecs.messages import Messages, Role
-from sentinel.ingest.protocol import Changes
+from sentinel.events.codecs.protocol import Codec
+from sentinel.ingest.protocol import Changes, LogStart
 
 TOPICS: dict[Role, str] = {"prediction": "predictions", "outcome": "outcomes"}
 _ROLES: tuple[Role, ...] = ("prediction", "outcome")
@@ -26,6 +28,12 @@ class _Topic:
         self.messages: dict[int, tuple[bytes | None, int]] = {}
         self.next = 0
         self.end = 0
+        self.until: int | None = None
+
+    @property
+    def stop(self) -> int:
+        """Where delivery ends for now."""
+        return self.end if self.until is None else min(self.end, self.until)
 
 
 class MemorySource:
@@ -36,7 +44,7 @@ class MemorySource:
 
     Parameters
     ----------
-    codec : JsonCodec
+    codec : Codec
     n_partitions : int, >= 1
     capacity : int, >= 1
         Undelivered messages, over all partitions.
@@ -47,7 +55,7 @@ class MemorySource:
     name = "memory"
 
     def __init__(
-        self, codec: JsonCodec, *, n_partitions: int = 1, capacity: int = 100_000, max_messages: int = 2_000
+        self, codec: Codec, *, n_partitions: int = 1, capacity: int = 100_000, max_messages: int = 2_000
     ) -> None:
         self._codec = codec
         self._capacity = capacity
@@ -110,7 +118,7 @@ class MemorySource:
         changes, self._changes = self._changes, Changes()
         return changes
 
-    def start_at(self, partition: int, positions: Mapping[str, int]) -> None:
+    def start_at(self, partition: int, positions: Mapping[str, int], until: Mapping[str, int] | None = None) -> None:
         """Go to the positions; a message that was committed and forgotten is passed over."""
         if partition not in self._partitions:
             return
@@ -118,8 +126,27 @@ class MemorySource:
             for role in _ROLES:
                 topic = self._topics[role, partition]
                 topic.next = min(max(positions.get(TOPICS[role], 0), topic.base), topic.end)
+                topic.until = (until or {}).get(TOPICS[role])
             self._started.add(partition)
             self._changed.notify_all()
+
+    def reached(self, partition: int) -> bool:
+        """Whether both topics stand at their ends."""
+        with self._changed:
+            topics = [self._topics[role, partition] for role in _ROLES if partition in self._started]
+            return bool(topics) and all(topic.until is None or topic.next >= topic.until for topic in topics)
+
+    def offsets_at(self, partition: int, time_us: int) -> LogStart:
+        """The first message as late as that; nothing is known of those that were forgotten."""
+        with self._changed:
+            starts, missing_us = {}, 0
+            for role in _ROLES:
+                topic = self._topics[role, partition]
+                late = (at for at in range(topic.base, topic.end) if topic.messages[at][1] >= time_us)
+                starts[TOPICS[role]] = start = next(late, topic.end)
+                if 0 < topic.base == start < topic.end:
+                    missing_us = max(missing_us, topic.messages[start][1] - time_us)
+        return LogStart(starts, missing_us)
 
     def poll(self, timeout_seconds: float) -> list[EventBatch]:
         """Wait for a message of any partition that is started and not paused."""
@@ -127,7 +154,13 @@ class MemorySource:
             self._changed.wait_for(lambda: self._ready() or self._closed or self._is_dry(), timeout_seconds)
             taken = [] if self._closed else [self._take(partition) for partition in self._ready()]
             self._changed.notify_all()
-        return [self._batch(partition, runs, behind) for partition, runs, behind in taken]
+        try:
+            batches = [self._batch(partition, runs, behind) for partition, runs, behind in taken]
+        except SourceError:  # something that decoding needs is away: all of it comes again
+            self._go_back(taken)
+            return []
+        self._counts["messages"] += sum(len(run.offsets) for _, runs, _ in taken for run in runs)
+        return batches
 
     def commit(self, positions: Mapping[int, Mapping[str, int]]) -> None:
         """Forget what lies before the positions."""
@@ -166,8 +199,8 @@ class MemorySource:
             return self._is_dry()
 
     def statistics(self) -> Mapping[str, int]:
-        """``messages`` delivered since the start."""
-        return {"messages": self._counts["messages"]}
+        """``messages`` delivered, ``errors`` met, since the start."""
+        return {name: self._counts[name] for name in ("messages", "errors")}
 
     def close(self, timeout_seconds: float) -> None:  # noqa: ARG002
         """Turn away readers and writers at once."""
@@ -186,14 +219,14 @@ class MemorySource:
         return [
             partition
             for partition in sorted(self._started - self._paused)
-            if any(self._topics[role, partition].next < self._topics[role, partition].end for role in _ROLES)
+            if any(self._topics[role, partition].next < self._topics[role, partition].stop for role in _ROLES)
         ]
 
     def _take(self, partition: int) -> tuple[int, list[Messages], bool]:
         runs = []
         for role in _ROLES:
             topic = self._topics[role, partition]
-            offsets = list(islice(range(topic.next, topic.end), self._max_messages))
+            offsets = list(islice(range(topic.next, topic.stop), self._max_messages))
             if not offsets:
                 continue
             messages = [topic.messages[offset] for offset in offsets]
@@ -208,9 +241,15 @@ class MemorySource:
                 )
             )
             topic.next += len(offsets)
-            self._counts["messages"] += len(offsets)
         outcomes = self._topics["outcome", partition]
         return partition, runs, outcomes.next < outcomes.end
+
+    def _go_back(self, taken: list[tuple[int, list[Messages], bool]]) -> None:
+        self._counts["errors"] += 1
+        with self._changed:
+            for partition, runs, _ in taken:
+                for run in runs:
+                    self._topics[run.role, partition].next = run.offsets[0]
 
     def _batch(self, partition: int, runs: list[Messages], behind: bool) -> EventBatch:
         positions = {run.topic: run.offsets[-1] + 1 for run in runs}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sentinel.events.batch import EventBatch
 
@@ -36,6 +36,22 @@ class Changes:
         return bool(self.gained or self.revoked or self.lost)
 
 
+@dataclass(frozen=True, slots=True)
+class LogStart:
+    """Where a log is to be read from, to have everything from a moment on.
+
+    Parameters
+    ----------
+    positions : mapping of topic to next offset
+        No message before them is as late as the moment. The topic of the predictions comes first.
+    missing_us : int, microseconds, >= 0
+        How much later than asked the log begins, in the worst of the topics, because older messages were removed.
+    """
+
+    positions: Mapping[str, int]
+    missing_us: int = 0
+
+
 class Source(Protocol):
     """Delivers predictions and outcomes, at least once, in the order of each partition.
 
@@ -54,7 +70,8 @@ class Source(Protocol):
 
     A message that cannot be read comes out as a dead letter of its batch and never stops the stream. A source that
     cannot be reached delivers nothing, counts that in :meth:`statistics`, and goes on trying for as long as it is
-    polled; only what a person has to mend is raised, as a :class:`~sentinel.errors.FatalError`.
+    polled; only what a person has to mend is raised, as a :class:`~sentinel.errors.FatalError`. So too while something
+    that decoding needs is away, a schema registry: what was fetched comes again, and is delivered once.
     """
 
     @property
@@ -132,4 +149,47 @@ class Source(Protocol):
 
     def close(self, timeout_seconds: float) -> None:
         """Leave, within the time given. Delivers and commits nothing more; a second call does nothing."""
+        ...
+
+
+@runtime_checkable
+class LogSource(Source, Protocol):
+    """A source whose messages can be read again: what a partition that changes hands needs.
+
+    All of it is called by the loop's thread.
+    """
+
+    def start_at(self, partition: int, positions: Mapping[str, int], until: Mapping[str, int] | None = None) -> None:
+        """As :meth:`Source.start_at`; a topic that ``until`` names delivers nothing at or beyond its offset.
+
+        An end holds until the next call. A topic that stands beyond its end delivers nothing either.
+        """
+        ...
+
+    def reached(self, partition: int) -> bool:
+        """Whether every topic stands where the last :meth:`start_at` told it to end; the loop asks between polls.
+
+        Messages that are never delivered (markers of transactions, gaps of compaction) count as passed. True where no
+        end was told; False for a partition that is not assigned or was not started.
+        """
+        ...
+
+    def offsets_at(self, partition: int, time_us: int) -> LogStart:
+        """Where to start so as to read every message from a moment on, by the messages' own timestamps.
+
+        Blocks for a bounded time. A topic whose messages are all older stands at its end. Where messages carry no
+        time, the answer is the beginning.
+
+        Parameters
+        ----------
+        partition : int
+        time_us : int, microseconds since the epoch, UTC
+
+        Raises
+        ------
+        SourceError
+            If there is no answer in time; ask again later.
+        FatalError
+            If a person has to act first.
+        """
         ...

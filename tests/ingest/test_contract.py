@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
 from sentinel.events.batch import EventBatch, Outcomes, Predictions
-from sentinel.ingest.protocol import Changes, Source
+from sentinel.ingest.protocol import Changes, LogSource, LogStart, Source
 from tests.ingest.logs import N_EVENTS, WAIT_SECONDS, Delivery, Log, is_all, key_of, read, turn
 
 ALL_KEYS = sorted(key_of(number) for number in range(N_EVENTS))
@@ -119,6 +119,91 @@ def test_a_paused_partition_holds_back_and_loses_nothing(log: Log) -> None:
         assert turn(source, delivery) == []
     assert sorted(delivery.predictions) == ALL_KEYS
     assert sorted(delivery.outcomes) == ALL_KEYS
+
+
+def _delivered_until(delivery: Delivery, ends: Mapping[int, Mapping[str, int]]) -> bool:
+    return all(
+        letter.offset < ends[letter.partition].get(letter.topic, 1 << 60)
+        for batch in delivery.batches
+        for letter in batch.dead_letters
+    ) and all(
+        int(rows.origin.offsets[-1]) < ends[batch.partition].get(rows.origin.topic, 1 << 60)
+        for batch in delivery.batches
+        for rows in _rows(batch)
+    )
+
+
+def _read_again(source: LogSource, ends: Mapping[int, Mapping[str, int]]) -> Delivery:
+    """Read every partition from the beginning to its ends, and look whether more comes."""
+    for partition, positions in ends.items():
+        source.start_at(partition, dict.fromkeys(positions, 0), positions)
+    again = Delivery()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not all(source.reached(partition) for partition in ends):
+        assert time.monotonic() < deadline
+        turn(source, again)
+    for _ in range(3):
+        assert turn(source, again) == []
+    return again
+
+
+def test_a_reader_stops_exactly_where_it_is_told(rereadable: Log) -> None:
+    """Read again up to positions in the middle, the same events come once and not one more; then it goes on."""
+    with _opened(rereadable) as source:
+        assert isinstance(source, LogSource)
+        first = read(source, lambda d: sum(map(len, d.positions.values())) == 2 * len(rereadable.partitions))
+        assert not is_all(rereadable)(first)
+        ends = {partition: dict(positions) for partition, positions in first.positions.items()}
+        again = _read_again(source, ends)
+        assert _delivered_until(again, ends)
+        assert again.counts == first.counts
+        for partition, positions in ends.items():
+            source.start_at(partition, positions)
+        read(source, is_all(rereadable), into=again)
+        assert turn(source, again) == []
+    assert sorted(again.predictions) == ALL_KEYS
+    assert sorted(again.outcomes) == ALL_KEYS
+
+
+def test_one_topic_may_be_read_before_the_other(rereadable: Log) -> None:
+    """With its end where it stands, a topic delivers nothing, paused and resumed or not, while the other one does."""
+    with _opened(rereadable) as source:
+        assert isinstance(source, LogSource)
+        everything = read(source, is_all(rereadable))
+        ends = everything.positions
+        (predictions,) = {rows.origin.topic for batch in everything.batches for rows in batch.predictions}
+        for partition, positions in ends.items():
+            until = {topic: end if topic == predictions else 0 for topic, end in positions.items()}
+            source.start_at(partition, dict.fromkeys(positions, 0), until)
+        source.pause(rereadable.partitions)
+        source.resume(rereadable.partitions)
+        part = read(source, lambda _: all(map(source.reached, rereadable.partitions)))
+        assert turn(source, part) == []
+    assert sorted(part.predictions) == ALL_KEYS
+    assert part.outcomes == []
+
+
+def test_reached_is_false_of_what_is_not_read(rereadable: Log) -> None:
+    """Before the start, and for a partition of somebody else, nothing was reached; without an end it always is."""
+    with _opened(rereadable) as source:
+        assert isinstance(source, LogSource)
+        source.poll(0.0)
+        assert not any(map(source.reached, (*rereadable.partitions, 99)))
+        read(source, lambda d: len(d.batches) >= 1)
+        assert all(map(source.reached, rereadable.partitions))
+        assert not source.reached(99)
+
+
+def test_a_moment_is_found_in_the_log(rereadable: Log) -> None:
+    """The beginning of time is the first message, a moment after all of them the end; predictions are named first."""
+    with _opened(rereadable) as source:
+        assert isinstance(source, LogSource)
+        everything = read(source, is_all(rereadable))
+        for partition, ends in everything.positions.items():
+            assert source.offsets_at(partition, 0) == LogStart(dict.fromkeys(ends, 0))
+            assert source.offsets_at(partition, 1 << 61).positions == ends
+            first, _ = source.offsets_at(partition, 0).positions
+            assert first in {rows.origin.topic for batch in everything.batches for rows in batch.predictions}
 
 
 def test_lag_falls_to_zero(log: Log) -> None:

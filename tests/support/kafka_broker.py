@@ -164,22 +164,31 @@ def _no_maven() -> str | None:
     return None
 
 
-def _properties(host_port: int, controller_port: int, data: str, *, listen: str) -> str:
-    """Return the configuration of one node that is broker and controller."""
+def node_properties(
+    host_port: int,
+    controller_port: int,
+    data: str,
+    *,
+    listen: str,
+    node_id: int = 1,
+    controls: bool = True,
+    replicas: int = 1,
+) -> str:
+    """Return the configuration of one node: a broker, and the controller, which is node 1, unless told otherwise."""
     options = {
-        "process.roles": "broker,controller",
-        "node.id": "1",
+        "process.roles": "broker,controller" if controls else "broker",
+        "node.id": str(node_id),
         "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
-        "listeners": f"PLAINTEXT://{listen},CONTROLLER://127.0.0.1:{controller_port}",
+        "listeners": f"PLAINTEXT://{listen}" + (f",CONTROLLER://127.0.0.1:{controller_port}" if controls else ""),
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{host_port}",
         "controller.listener.names": "CONTROLLER",
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "log.dirs": data,
         "auto.create.topics.enable": "false",
         "default.replication.factor": "1",
-        "offsets.topic.replication.factor": "1",
+        "offsets.topic.replication.factor": str(replicas),
         "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
+        "transaction.state.log.replication.factor": str(replicas),
         "transaction.state.log.min.isr": "1",
         "transaction.state.log.num.partitions": "4",
         "share.coordinator.state.topic.replication.factor": "1",
@@ -192,15 +201,20 @@ def _properties(host_port: int, controller_port: int, data: str, *, listen: str)
     return "".join(f"{name}={value}\n" for name, value in options.items())
 
 
+def java_command() -> list[str]:
+    """Return the start of a command line that runs a class of Kafka's jars."""
+    return [shutil.which("java") or "java", *_JAVA_OPTIONS, *_LOG_OPTIONS, "-cp", f"{fetch_jars()}/*"]
+
+
 def _start_maven(scratch: Path) -> KafkaBroker:
-    java = [shutil.which("java") or "java", *_JAVA_OPTIONS, *_LOG_OPTIONS, "-cp", f"{fetch_jars()}/*"]
+    java = java_command()
     for attempt in range(1, _PORT_TRIES + 1):
         port, controller_port = free_port(), free_port()
         node = scratch / f"node-{attempt}"
         node.mkdir()
         properties = node / "server.properties"
-        properties.write_text(_properties(port, controller_port, str(node / "data"), listen=f"127.0.0.1:{port}"))
-        _format(java, properties)
+        properties.write_text(node_properties(port, controller_port, str(node / "data"), listen=f"127.0.0.1:{port}"))
+        format_storage(java, properties)
         server = Server("kafka", [*java, "kafka.Kafka", str(properties)], scratch)
         broker = KafkaBroker(f"127.0.0.1:{port}", "maven", f"Apache Kafka {kafka_version()}", server)
         try:
@@ -213,10 +227,12 @@ def _start_maven(scratch: Path) -> KafkaBroker:
     raise AssertionError("the last attempt returns or raises")
 
 
-def _format(java: Sequence[str], properties: Path) -> None:
+def format_storage(java: Sequence[str], properties: Path, cluster: str | None = None) -> None:
+    """Prepare the data folder of a node; nodes of one cluster are given one name."""
     # The first byte is 0, as an id that happens to begin with "-" would be taken for an option.
-    cluster = base64.urlsafe_b64encode(b"\0" + secrets.token_bytes(15)).decode().rstrip("=")
-    command = [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
+    raw = b"\0" + (secrets.token_bytes(15) if cluster is None else cluster.encode()[:15].ljust(15, b"x"))
+    name = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    command = [*java, "kafka.tools.StorageTool", "format", "-t", name, "-c", str(properties)]
     answer = subprocess.run(command, capture_output=True, text=True, timeout=_START_SECONDS, check=False)
     if answer.returncode != 0:
         raise ServerError(f"Kafka's storage could not be formatted: {(answer.stdout + answer.stderr)[-2000:]}")
@@ -249,7 +265,7 @@ def _start_docker(scratch: Path) -> KafkaBroker:
     port = free_port()
     (scratch / "config").mkdir()
     (scratch / "data").mkdir()
-    text = _properties(port, 9093, "/data", listen="0.0.0.0:9092")
+    text = node_properties(port, 9093, "/data", listen="0.0.0.0:9092")
     (scratch / "config" / "server.properties").write_text(text)
     server = Server("kafka", docker_command(scratch, port, unique_name("sentinel-test-kafka")), scratch)
     broker = KafkaBroker(f"127.0.0.1:{port}", "docker", f"Apache Kafka {kafka_version()} in a container", server)

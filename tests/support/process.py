@@ -128,6 +128,13 @@ class Server:
         """Whether this object's process runs."""
         return self._process is not None and self._process.poll() is None
 
+    def pids(self) -> list[int]:
+        """Ids of the processes that the guard runs: the server itself, without the guard."""
+        if self._process is None:
+            return []
+        guard = self._process.pid
+        return [int(pid) for pid in Path(f"/proc/{guard}/task/{guard}/children").read_text().split()]
+
     def start(self) -> None:
         """Start the process; a running one is an error."""
         if self.running:

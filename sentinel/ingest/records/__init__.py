@@ -1,0 +1,1 @@
+"""Reading Kafka's record batches into columns, without an object a record."""
