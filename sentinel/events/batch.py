@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from sentinel.events.schema import EventSchema
+
+if TYPE_CHECKING:
+    from sentinel.events.halves import Halves
 
 I64 = npt.NDArray[np.int64]
 U64 = npt.NDArray[np.uint64]
@@ -45,14 +49,21 @@ class Reason(StrEnum):
     TIME_IN_FUTURE = "time_in_future"
     EXPIRED = "expired"
     DUPLICATE = "duplicate_prediction_id"
+    BAD_FRAMING = "bad_framing"
+    UNKNOWN_SCHEMA = "unknown_schema"
+    UNUSABLE_SCHEMA = "unusable_schema"
+    NOT_DECODED = "not_decoded"
+    UNPAIRED = "unpaired"
+    DAMAGED_BATCH = "damaged_batch"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """An event that could not be counted, with what an operator needs to find and mend its producer.
 
-    ``head`` holds the first bytes of the event; it may hold feature values and must not be logged. ``kind`` is what the
-    event was taken for: by its topic, as its own word could not be read.
+    ``head`` holds the first bytes of the event, ``payload`` all of them where they are at hand; both may hold feature
+    values and must not be logged, and ``detail`` holds none. ``kind`` is what the event was taken for: by its topic, as
+    its own word could not be read.
     """
 
     reason: Reason
@@ -60,8 +71,9 @@ class DeadLetter:
     topic: str
     partition: int
     offset: int
-    head: bytes
+    head: bytes = field(repr=False)
     kind: str = "prediction"
+    payload: bytes | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +83,13 @@ class Origin:
     topic: str
     partition: int
     offsets: I64
-    payloads: Sequence[bytes] | None = None
+    payloads: Sequence[bytes | None] | None = None
 
     def dead_letter(self, row: int, reason: Reason, detail: str, head_bytes: int = 256) -> DeadLetter:
         """Refuse one row of the batch."""
-        head = b"" if self.payloads is None else self.payloads[row][:head_bytes]
-        return DeadLetter(reason, detail, self.topic, self.partition, int(self.offsets[row]), head)
+        payload = None if self.payloads is None else self.payloads[row]
+        head = b"" if payload is None else payload[:head_bytes]
+        return DeadLetter(reason, detail, self.topic, self.partition, int(self.offsets[row]), head, payload=payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +230,8 @@ class EventBatch:
 
     ``positions`` are the next offsets to read, by topic: stored with the counts they lead to, in one transaction.
     ``outcomes_behind`` tells that outcomes older than these predictions may still be unread, so nothing may expire.
+    ``halves`` are requests and responses that came as messages of their own; ``passed_over`` counts the messages that
+    a filter left out, by what their topic holds.
     """
 
     partition: int
@@ -226,10 +241,13 @@ class EventBatch:
     dead_letters: tuple[DeadLetter, ...] = ()
     backfills: tuple[Backfills, ...] = ()
     outcomes_behind: bool = False
+    halves: Halves | None = None
+    passed_over: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         n_rows = sum(map(len, self.predictions)) + sum(map(len, self.outcomes)) + sum(map(len, self.backfills))
-        return n_rows + len(self.dead_letters)
+        n_halves = 0 if self.halves is None else len(self.halves)
+        return n_rows + len(self.dead_letters) + n_halves + sum(self.passed_over.values())
 
 
 def join_predictions(parts: Sequence[Predictions]) -> list[Predictions]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
+
+if TYPE_CHECKING:
+    from sentinel.events.hash_key import HashKey
 
 MISSING = -1
 """Category code of a value that is absent, null or NaN."""
@@ -76,6 +79,9 @@ class Limits:
         push the watermark ahead and expire everything that waits.
     head_bytes : int
         How much of a refused event its dead letter keeps.
+    max_id_chars : int
+    hash_key : HashKey or None
+        Goes into the hashes of ids.
     """
 
     max_event_bytes: int = 1 << 20
@@ -83,6 +89,7 @@ class Limits:
     max_future_us: int = 3_600 * MICROSECONDS_PER_SECOND
     head_bytes: int = 256
     max_id_chars: int = field(default=512)
+    hash_key: HashKey | None = None
 
 
 def category(value: object) -> str | None:

@@ -262,7 +262,7 @@ def test_dead_letters_name_the_row_and_no_feature() -> None:
     _, (letter,) = CODEC.predictions(table, topic="stream.parquet", partition=3, first_offset=100)
     assert (letter.topic, letter.partition, letter.offset) == ("stream.parquet", 3, 101)
     assert letter.head == f"prediction_id=p1 predicted_at={AT}".encode()
-    assert letter.detail == "score 2.0 is no probability in [0, 1]"
+    assert letter.detail == "score is above 1: no probability"
 
 
 def test_outcomes_that_are_not_there_yet_are_no_fault() -> None:

@@ -69,10 +69,10 @@ def test_a_list_is_its_first_ranks(changes: dict[str, Any]) -> None:
         ([{"id": "a"}], Reason.MISSING_FIELD, "score is missing"),
         ([{"id": "a", "score": "much"}], Reason.WRONG_TYPE, "score is a str, not a number"),
         ([{"id": "a", "score": True}], Reason.WRONG_TYPE, "score is a bool, not a number"),
-        ([{"id": "a", "score": float("nan")}], Reason.SCORE_NOT_FINITE, "score of item 'a' is nan"),
-        ([{"id": "a", "score": 10**400}], Reason.SCORE_NOT_FINITE, "score of item 'a' is inf"),
-        ([*LIST, LIST[0]], Reason.INVALID_ITEMS, "items names 'a' twice"),
-        ([{"id": 1, "score": 1}, {"id": "1", "score": 2}], Reason.INVALID_ITEMS, "items names '1' twice"),
+        ([{"id": "a", "score": float("nan")}], Reason.SCORE_NOT_FINITE, "score of an item is nan"),
+        ([{"id": "a", "score": 10**400}], Reason.SCORE_NOT_FINITE, "score of an item is inf"),
+        ([*LIST, LIST[0]], Reason.INVALID_ITEMS, "items names an item twice"),
+        ([{"id": 1, "score": 1}, {"id": "1", "score": 2}], Reason.INVALID_ITEMS, "items names an item twice"),
     ],
 )
 def test_what_is_no_list_is_refused(items: Any, reason: Reason, detail: str) -> None:
@@ -99,12 +99,12 @@ def test_grades_are_kept_by_worth(changes: dict[str, Any]) -> None:
     [
         (None, Reason.MISSING_FIELD, "relevance is missing"),
         ([1], Reason.WRONG_TYPE, "relevance is a list, not an object"),
-        ({"a": -1}, Reason.INVALID_OUTCOME, "relevance of 'a' is -1, no grade in [0, 30]"),
-        ({"a": 31}, Reason.INVALID_OUTCOME, "relevance of 'a' is 31, no grade in [0, 30]"),
-        ({"a": 1e300}, Reason.INVALID_OUTCOME, "relevance of 'a' is 1e+300, no grade in [0, 30]"),
-        ({"a": float("nan")}, Reason.INVALID_OUTCOME, "relevance of 'a' is nan, no grade in [0, 30]"),
-        ({"a": True}, Reason.WRONG_TYPE, "relevance of 'a' is a bool, not a number"),
-        ({"a": "good"}, Reason.WRONG_TYPE, "a is a str, not a number"),
+        ({"a": -1}, Reason.INVALID_OUTCOME, "relevance of an item is no grade in [0, 30]"),
+        ({"a": 31}, Reason.INVALID_OUTCOME, "relevance of an item is no grade in [0, 30]"),
+        ({"a": 1e300}, Reason.INVALID_OUTCOME, "relevance of an item is no grade in [0, 30]"),
+        ({"a": float("nan")}, Reason.INVALID_OUTCOME, "relevance of an item is no grade in [0, 30]"),
+        ({"a": True}, Reason.WRONG_TYPE, "relevance of an item is a bool, not a number"),
+        ({"a": "good"}, Reason.WRONG_TYPE, "relevance of an item is a str, not a number"),
     ],
 )
 def test_what_is_no_grade_is_refused(relevance: Any, reason: Reason, detail: str) -> None:

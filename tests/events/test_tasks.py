@@ -66,14 +66,18 @@ def test_probabilities_of_classes_are_read_and_normalised() -> None:
 @pytest.mark.parametrize(
     ("event", "reason", "detail"),
     [
-        (scored(bird=0.5, cat=0.4), Reason.SCORE_OUT_OF_RANGE, "scores are no probabilities: they sum to 0.9"),
-        (scored(bird=1.5, cat=-0.5), Reason.SCORE_OUT_OF_RANGE, "scores are no probabilities: they sum to 1"),
-        (scored(bird=0.5, fish=0.5), Reason.SCORE_OUT_OF_RANGE, "scores names class 'fish', unknown offline"),
-        (scored(bird="much"), Reason.WRONG_TYPE, "bird is a str, not a number"),
+        (scored(bird=0.5, cat=0.4), Reason.SCORE_OUT_OF_RANGE, "scores are no probabilities: they sum to less than 1"),
+        (scored(bird=1.5, cat=-0.5), Reason.SCORE_OUT_OF_RANGE, "scores are no probabilities: one is below 0"),
+        (
+            scored(bird=0.5, fish=0.5),
+            Reason.SCORE_OUT_OF_RANGE,
+            "scores names a class that is unknown offline, a text of 4 characters",
+        ),
+        (scored(bird="much"), Reason.WRONG_TYPE, "scores.bird is a str, not a number"),
         (scored(bird=float("nan"), cat=1), Reason.SCORE_NOT_FINITE, "scores.bird is nan"),
         (scored(bird=10**400), Reason.SCORE_NOT_FINITE, "scores.bird is inf"),
         (scored(bird=True), Reason.WRONG_TYPE, "scores.bird is a bool, not a number"),
-        (scored(), Reason.SCORE_OUT_OF_RANGE, "scores are no probabilities: they sum to 0"),
+        (scored(), Reason.SCORE_OUT_OF_RANGE, "scores are no probabilities: they sum to less than 1"),
         (encoded(prediction(score=None, scores=[1])), Reason.WRONG_TYPE, "scores is a list, not an object"),
         (encoded(prediction()), Reason.MISSING_FIELD, "scores is missing"),
     ],

@@ -37,12 +37,18 @@ from sentinel.events.codecs.arrow_columns import (
 )
 from sentinel.events.codecs.arrow_feature_times import as_feature_times
 from sentinel.events.codecs.arrow_rows import ArrowRows
+from sentinel.events.hash_key import HashKey
 from sentinel.events.rankings import RELEVANCE, Relevances
 from sentinel.events.schema import EventSchema, Limits
 from sentinel.events.times import BAD_TIME
 
 FILE_LIMITS = Limits(earliest_us=365 * 86_400 * MICROSECONDS_PER_SECOND)
 """Files may hold old data: times from 1971 on, which still refuses zero and seconds read as milliseconds."""
+
+
+def file_limits(hash_key: HashKey | None) -> Limits:
+    """Those of files, with the key in the hashes of ids."""
+    return replace(FILE_LIMITS, hash_key=hash_key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +164,16 @@ class ArrowCodec:
     def groups(self, table: pa.Table | pa.RecordBatch) -> U64:
         """Hash the entity of every row; 0 where it names none or is of a type that cannot name one."""
         names, _ = as_names(column_of(table, self._columns.group))
-        return entity_keys(names, table.num_rows)
+        return entity_keys(names, table.num_rows, self._limits.hash_key)
 
     def _keys(self, rows: ArrowRows) -> U64:
         ids = rows.ids
         if ids is None:
             return np.zeros(rows.n, np.uint64)
         texts = ids.cast(pa.large_binary()).fill_null(b"").to_numpy(zero_copy_only=False).tolist()
-        return np.fromiter(map(xxhash.xxh3_64_intdigest, texts, repeat(self._seed)), np.uint64, rows.n)
+        hashes = np.fromiter(map(xxhash.xxh3_64_intdigest, texts, repeat(self._seed)), np.uint64, rows.n)
+        key = self._limits.hash_key
+        return hashes if key is None else key.keyed(hashes)
 
     def _predictions(self, rows: ArrowRows) -> tuple[Predictions | None, I64 | None]:
         """Columns of the good rows, and which rows these are (None: all)."""
@@ -187,7 +195,7 @@ class ArrowCodec:
             keys=self._keys(rows),
             predicted_at=times,
             scores=scores,
-            groups=entity_keys(names, rows.n),
+            groups=entity_keys(names, rows.n, self._limits.hash_key),
             numeric=numeric,
             categorical=categorical,
             origin=rows.origin(None),

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events import keys as event_keys
 from sentinel.events.batch import F64, I32, I64, U64, Bool
+from sentinel.events.hash_key import HashKey
 from sentinel.events.schema import INVALID, MISSING, UNSEEN, category
 from sentinel.events.times import BAD_TIME, parse_times
 
@@ -147,13 +148,13 @@ def _whole_numbers(column: pa.Array) -> pa.Array | None:
     return pa.array(filled.astype(np.int64), mask=missing)
 
 
-def entity_keys(names: pa.Array | None, n: int) -> U64:
+def entity_keys(names: pa.Array | None, n: int, key: HashKey | None = None) -> U64:
     """Hash entities, each distinct name once: entities repeat."""
     if names is None:
         return np.zeros(n, np.uint64)
     encoded = pc.dictionary_encode(names)
     distinct = encoded.dictionary.to_pylist()
-    hashes = np.append(event_keys.group_keys(distinct, len(distinct)), np.uint64(0))
+    hashes = np.append(event_keys.group_keys(distinct, len(distinct), key), np.uint64(0))
     codes: I64 = pc.fill_null(encoded.indices, len(distinct)).to_numpy(zero_copy_only=False)
     result: U64 = hashes[codes]
     return result

@@ -24,6 +24,7 @@ from sentinel.events.codecs.arrow_columns import (
 )
 from sentinel.events.codecs.arrow_lists import GRADE, SCORE, Listed, as_lists
 from sentinel.events.codecs.rules import right_outcomes, right_scores
+from sentinel.events.codecs.shown import form
 from sentinel.events.rankings import (
     LARGEST_GRADE,
     RELEVANCE,
@@ -102,9 +103,9 @@ class ArrowRows:
         ]
 
     def refuse(self, bad: Bool, reason: Reason, detail: str, values: Any = None) -> None:
-        """Refuse rows not refused before; ``detail`` may name the value as ``{value}``."""
+        """Refuse rows not refused before; ``detail`` may tell the form of the value as ``{value}``."""
         for row in np.flatnonzero(bad & self.good).tolist():
-            text = detail if values is None else detail.replace("{value}", f"{_item(values, row)!r:.40}")
+            text = detail if values is None else detail.replace("{value}", form(_item(values, row)))
             self._refused[row] = (reason, text)
         self.good &= ~bad
 
@@ -131,25 +132,26 @@ class ArrowRows:
         times = as_times(column)
         self.refuse(is_missing(column), Reason.MISSING_FIELD, f"{name} is missing")
         unread = times == BAD_TIME
-        detail = f"{name} {{value}} is no RFC 3339 time and no seconds since the epoch"
+        detail = f"{name} is {{value}}: no RFC 3339 time and no seconds since the epoch"
         self.refuse(unread, Reason.BAD_TIME, detail, column)
-        detail = f"{name} {{value}} lies before limits.min_time"
-        self.refuse(~unread & (times < limits.earliest_us), Reason.TIME_TOO_EARLY, detail, column)
-        self.refuse(times > LATEST_US, Reason.TIME_IN_FUTURE, f"{name} {{value}} lies after the year 2099", column)
+        detail = f"{name} lies before limits.min_time"
+        self.refuse(~unread & (times < limits.earliest_us), Reason.TIME_TOO_EARLY, detail)
+        self.refuse(times > LATEST_US, Reason.TIME_IN_FUTURE, f"{name} lies after the year 2099")
         return times
 
     def scores(self, name: str, task: Task) -> F64:
         """Read scores and refuse what is no probability, or of a regression no finite number."""
         values = self._numbers(name, booleans=False)
         self.refuse(~np.isfinite(values), Reason.SCORE_NOT_FINITE, f"{name} is {{value}}", values)
-        detail = f"{name} {{value}} is no probability in [0, 1]"
-        self.refuse(~right_scores(task, values), Reason.SCORE_OUT_OF_RANGE, detail, values)
+        right = right_scores(task, values)
+        self.refuse(~right & (values > 1.0), Reason.SCORE_OUT_OF_RANGE, f"{name} is above 1: no probability")
+        self.refuse(~right, Reason.SCORE_OUT_OF_RANGE, f"{name} is below 0: no probability")
         return values
 
     def outcomes(self, name: str, task: Task) -> F64:
         """Read outcomes and refuse what is neither 0 nor 1, or of a regression no finite number."""
         values = self._numbers(name, booleans=True)
-        detail = f"{name} is {{value}}" if task == "regression" else f"{name} {{value}} is neither 0 nor 1"
+        detail = f"{name} is {{value}}" if task == "regression" else f"{name} is {{value}}, neither 0 nor 1"
         self.refuse(~right_outcomes(task, values), Reason.INVALID_OUTCOME, detail, values)
         return values
 
@@ -178,7 +180,7 @@ class ArrowRows:
         codes = {one: class_code(one) for one in classes}
         table = np.array([*(codes.get(one or "", np.nan) for one in distinct), np.nan])
         values: F64 = table[indices]
-        detail = f"{name} {{value}} is no class that was there offline"
+        detail = f"{name} is {{value}}: no class that was there offline"
         self.refuse(np.isnan(values), Reason.INVALID_OUTCOME, detail, column)
         return values
 

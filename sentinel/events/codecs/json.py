@@ -7,8 +7,9 @@ C-speed loops. Whatever the fast path refuses is read once more, slowly and leni
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,7 @@ from sentinel.events.codecs.messages import UNFIT, Messages, dead_letter, decode
 from sentinel.events.codecs.prediction_reader import PredictionReader
 from sentinel.events.codecs.repair import PlainEvent, RejectedEventError, repair
 from sentinel.events.codecs.rules import right_outcomes
+from sentinel.events.halves import Halves, join_halves
 from sentinel.events.rankings import read_grades
 from sentinel.events.schema import EventSchema, Limits, Task, category
 from sentinel.events.times import parse_times
@@ -48,6 +50,8 @@ class Decoded:
     outcomes: list[Outcomes]
     dead_letters: list[DeadLetter]
     backfills: list[Backfills] = field(default_factory=list)
+    halves: Halves | None = None
+    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 class JsonCodec:
@@ -60,6 +64,8 @@ class JsonCodec:
         of a model have one task: an outcome names none.
     limits : Limits
     """
+
+    reads_headers = False
 
     def __init__(self, schemas: Sequence[EventSchema], limits: Limits | None = None) -> None:
         self._limits = limits or Limits()
@@ -96,9 +102,10 @@ class JsonCodec:
             self._repair_all(messages, slow, result)
 
     def _right_sized(self, messages: Messages, rows: range, result: Decoded) -> Sequence[int]:
-        sizes = [len(payload) if payload else 0 for payload in pick(messages.payloads, rows)]
-        if min(sizes) > 0 and max(sizes) <= self._limits.max_event_bytes:
-            return rows
+        with suppress(TypeError):  # a tombstone has no length
+            sizes = list(map(len, pick(messages.payloads, rows)))  # type: ignore[arg-type]
+            if min(sizes) > 0 and max(sizes) <= self._limits.max_event_bytes:
+                return rows
         return [i for i in rows if self._size_is_right(messages, i, result)]
 
     def _size_is_right(self, messages: Messages, i: int, result: Decoded) -> bool:
@@ -175,7 +182,7 @@ class JsonCodec:
         good = right_outcomes(self._tasks[model], outcomes) & time_is_right(times, members, messages, self._limits)
         lengths = np.fromiter(map(len, ids), np.int64, n)
         good &= (lengths > 0) & (lengths <= self._limits.max_id_chars)
-        keys = event_keys.prediction_keys(ids, self._seeds[model], n)
+        keys = event_keys.prediction_keys(ids, self._seeds[model], n, self._limits.hash_key)
         if not good.all():
             slow.extend(members[row] for row in np.flatnonzero(~good).tolist())
             kept = np.flatnonzero(good)
@@ -226,7 +233,8 @@ class JsonCodec:
 
     def _plain_outcomes(self, messages: Messages, model: str, events: list[PlainEvent], members: list[int]) -> Outcomes:
         n = len(events)
-        keys = event_keys.prediction_keys([e.prediction_id for e in events], self._seeds[model], n)
+        ids = [e.prediction_id for e in events]
+        keys = event_keys.prediction_keys(ids, self._seeds[model], n, self._limits.hash_key)
         times = np.fromiter([e.at for e in events], np.int64, n)
         values = np.fromiter([e.value for e in events], np.float64, n)
         relevances = None
@@ -238,7 +246,8 @@ class JsonCodec:
         self, messages: Messages, model: str, events: list[PlainEvent], members: list[int]
     ) -> Backfills:
         n = len(events)
-        keys = event_keys.prediction_keys([e.prediction_id for e in events], self._seeds[model], n)
+        ids = [e.prediction_id for e in events]
+        keys = event_keys.prediction_keys(ids, self._seeds[model], n, self._limits.hash_key)
         times = np.fromiter([e.at for e in events], np.int64, n)
         inputs = tuple(self._readers[model, version].recomputed(events) for version in self._versions[model])
         return Backfills(model, keys, times, inputs, origin_of(messages, members))
@@ -269,4 +278,6 @@ def assemble(
         dead_letters=tuple(d for run in runs for d in run.dead_letters),
         backfills=tuple(b for run in runs for b in run.backfills),
         outcomes_behind=outcomes_behind,
+        halves=join_halves([run.halves for run in runs if run.halves is not None]),
+        passed_over=sum((run.passed_over for run in runs), Counter()),
     )

@@ -26,6 +26,10 @@ class Messages:
 
     ``received_at`` is the broker's or producer's timestamp in microseconds: being part of the log, it makes a
     re-read refuse exactly the events that the first read refused.
+
+    ``keys`` and ``headers`` have a place for each message, or are empty where nobody reads them (see
+    `sentinel.events.codecs.protocol.Codec.reads_headers`). Headers are pairs of name and value as they came: a name may
+    stand more than once, and Kafka allows a value to be null.
     """
 
     topic: str
@@ -34,6 +38,8 @@ class Messages:
     offsets: Sequence[int]
     payloads: Sequence[bytes | None]
     received_at: Sequence[int]
+    keys: Sequence[bytes | None] = ()
+    headers: Sequence[Sequence[tuple[str, bytes | None]]] = ()
 
 
 def decode_all(
@@ -63,8 +69,7 @@ def time_is_right(times: I64, members: Sequence[int], messages: Messages, limits
 def origin_of(messages: Messages, members: Sequence[int]) -> Origin:
     """Where some messages come from, for what must refuse them later."""
     offsets = np.array(pick(messages.offsets, members), np.int64)
-    payloads = [payload or b"" for payload in pick(messages.payloads, members)]
-    return Origin(messages.topic, messages.partition, offsets, payloads)
+    return Origin(messages.topic, messages.partition, offsets, pick(messages.payloads, members))
 
 
 def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
@@ -78,5 +83,6 @@ def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
 
 def dead_letter(messages: Messages, i: int, reason: Reason, detail: str, limits: Limits) -> DeadLetter:
     """Refuse one message."""
-    head = (messages.payloads[i] or b"")[: limits.head_bytes]
-    return DeadLetter(reason, detail, messages.topic, messages.partition, messages.offsets[i], head, messages.role)
+    payload = messages.payloads[i] or b""
+    place = messages.topic, messages.partition, messages.offsets[i]
+    return DeadLetter(reason, detail, *place, payload[: limits.head_bytes], messages.role, payload)

@@ -85,10 +85,10 @@ class PredictionReader:
         numeric, categorical = self._inputs(events)
         batch = Predictions(
             schema=self.schema,
-            keys=event_keys.prediction_keys(ids, self._seed, n),
+            keys=event_keys.prediction_keys(ids, self._seed, n, self._limits.hash_key),
             predicted_at=times,
             scores=scores,
-            groups=event_keys.group_keys([e.group for e in events], n),
+            groups=event_keys.group_keys([e.group for e in events], n, self._limits.hash_key),
             numeric=numeric,
             categorical=categorical,
             origin=origin_of(messages, members),
@@ -139,10 +139,10 @@ class PredictionReader:
             probabilities, _ = normalised(read_probabilities([e.scores for e in events], schema.classes)[0])
         return Predictions(
             schema=schema,
-            keys=event_keys.prediction_keys([e.prediction_id for e in events], self._seed, n),
+            keys=event_keys.prediction_keys([e.prediction_id for e in events], self._seed, n, self._limits.hash_key),
             predicted_at=np.fromiter([e.at for e in events], np.int64, n),
             scores=np.fromiter([e.value for e in events], np.float64, n),
-            groups=event_keys.group_keys([e.group for e in events], n),
+            groups=event_keys.group_keys([e.group for e in events], n, self._limits.hash_key),
             numeric=numeric,
             categorical=categorical,
             origin=origin_of(messages, members),

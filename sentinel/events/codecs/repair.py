@@ -10,9 +10,10 @@ from typing import Any
 
 from sentinel.events.batch import Reason
 from sentinel.events.classes import SUM_TOLERANCE
+from sentinel.events.codecs.shown import beside_unit, form, model_name, version_name
 from sentinel.events.rankings import LARGEST_GRADE
 from sentinel.events.schema import Limits, Task, category
-from sentinel.events.times import BAD_TIME, parse_time
+from sentinel.events.times import BAD_TIME, parse_time, year_of
 
 KINDS = ("prediction", "outcome", "backfill")
 
@@ -80,7 +81,8 @@ def repair(
     event = _parse(payload)
     kind = event.get("kind", role)
     if kind not in KINDS:
-        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {_shown(kind)}; known are {', '.join(KINDS)}")
+        shown = model_name(kind) if isinstance(kind, str) else form(kind)
+        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {shown}; known are {', '.join(KINDS)}")
     model = _model(event, versions)
     task: Task = (tasks or {}).get(model, "binary")
     known = (codes or {}).get(model, {})
@@ -109,7 +111,7 @@ def _parse(payload: bytes) -> dict[str, Any]:
     try:
         event = json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise RejectedEventError(Reason.NOT_JSON, f"not JSON: {type(error).__name__}: {error!s:.80}") from error
+        raise RejectedEventError(Reason.NOT_JSON, f"not JSON: {_json_fault(error)}") from None
     if not isinstance(event, dict):
         raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not a {type(event).__name__}")
     return event
@@ -122,7 +124,7 @@ def _model(event: Mapping[str, Any], versions: Mapping[str, Sequence[str]]) -> s
     if not isinstance(model, str):
         raise RejectedEventError(Reason.WRONG_TYPE, f"model is a {type(model).__name__}, not a string")
     if model not in versions:
-        raise RejectedEventError(Reason.UNKNOWN_MODEL, f"model {model!r:.80} is not in the configuration")
+        raise RejectedEventError(Reason.UNKNOWN_MODEL, f"model {model_name(model)} is not in the configuration")
     return model
 
 
@@ -134,7 +136,7 @@ def _version(event: Mapping[str, Any], model: str, known: Sequence[str]) -> str:
         return known[0]
     if str(version) in known and version is not None:
         return str(version)
-    named = "no version" if version is None else f"version {version!r:.80}"
+    named = "no version" if version is None else f"version {version_name(str(version))}"
     raise RejectedEventError(
         Reason.UNKNOWN_VERSION, f"{named} of model {model!r:.80}; known are {', '.join(known):.80}"
     )
@@ -161,22 +163,25 @@ def _time(event: Mapping[str, Any], name: str, limits: Limits, received_at: int)
     at = parse_time(value)
     if at == BAD_TIME:
         raise RejectedEventError(
-            Reason.BAD_TIME, f"{name} {_shown(value)} is no RFC 3339 time and no seconds since the epoch"
+            Reason.BAD_TIME, f"{name} is {form(value)}: no RFC 3339 time and no seconds since the epoch"
         )
     if at < limits.earliest_us:
-        raise RejectedEventError(Reason.TIME_TOO_EARLY, f"{name} {_shown(value)} lies before limits.min_time")
+        raise RejectedEventError(
+            Reason.TIME_TOO_EARLY, f"{name} lies in the year {year_of(at)}, before limits.min_time"
+        )
     if at - received_at > limits.max_future_us:
         ahead = (at - received_at) / 1e6
         raise RejectedEventError(Reason.TIME_IN_FUTURE, f"{name} lies {ahead:.0f} s ahead of the message's timestamp")
     return at
 
 
-def _number(event: Mapping[str, Any], name: str) -> float:
-    value = event.get(name)
+def _number(event: Mapping[str, Any], name: str, shown: str = "") -> float:
+    """A number; ``shown`` stands for a name that the producer chose, which no detail may repeat."""
+    value, shown = event.get(name), shown or name
     if value is None:
-        raise RejectedEventError(Reason.MISSING_FIELD, f"{name} is missing")
+        raise RejectedEventError(Reason.MISSING_FIELD, f"{shown} is missing")
     if not isinstance(value, int | float) or (isinstance(value, bool) and name == "score"):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"{name} is a {type(value).__name__}, not a number")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"{shown} is a {type(value).__name__}, not a number")
     try:
         return float(value)
     except OverflowError:
@@ -188,7 +193,7 @@ def _score(event: Mapping[str, Any], task: Task) -> float:
     if not math.isfinite(score):
         raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"score is {score}")
     if task == "binary" and not 0.0 <= score <= 1.0:
-        raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"score {score!r} is no probability in [0, 1]")
+        raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"score is {beside_unit(score)}: no probability")
     return score
 
 
@@ -197,17 +202,20 @@ def _scores(event: Mapping[str, Any], known: Mapping[str, float]) -> Mapping[str
     scores = _mapping(event, "scores", required=True)
     found = {}
     for name in scores:
-        value = _number(scores, name)
+        value = _number(scores, name, _class_of(name, known))
         if isinstance(scores[name], bool):
-            raise RejectedEventError(Reason.WRONG_TYPE, f"scores.{name:.40} is a bool, not a number")
+            raise RejectedEventError(Reason.WRONG_TYPE, f"{_class_of(name, known)} is a bool, not a number")
         if not math.isfinite(value):
-            raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"scores.{name:.40} is {value}")
+            raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"{_class_of(name, known)} is {value}")
         if name not in known:
-            raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"scores names class {name!r:.40}, unknown offline")
+            raise RejectedEventError(
+                Reason.SCORE_OUT_OF_RANGE, f"scores names a class that is unknown offline, {form(name)}"
+            )
         found[name] = value
     total = sum(found.values())
     if min(found.values(), default=-1.0) < 0.0 or abs(total - 1.0) > SUM_TOLERANCE:
-        raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"scores are no probabilities: they sum to {total:.6g}")
+        fault = "one is below 0" if min(found.values(), default=0.0) < 0.0 else f"they sum to {_beside_one(total)}"
+        raise RejectedEventError(Reason.SCORE_OUT_OF_RANGE, f"scores are no probabilities: {fault}")
     return found
 
 
@@ -227,9 +235,9 @@ def _items(event: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
         name = _item_name(item)
         score = _number(item, "score")
         if not math.isfinite(score):
-            raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"score of item {name!r:.40} is {score}")
+            raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"score of an item is {score}")
         if name in found:
-            raise RejectedEventError(Reason.INVALID_ITEMS, f"items names {name!r:.40} twice")
+            raise RejectedEventError(Reason.INVALID_ITEMS, "items names an item twice")
         found[name] = score
     return tuple(found.items())
 
@@ -248,11 +256,11 @@ def _relevance(event: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
     grades = _mapping(event, "relevance", required=True)
     found = []
     for name in grades:
-        grade = _number(grades, name)
+        grade = _number(grades, name, "relevance of an item")
         if isinstance(grades[name], bool):
-            raise RejectedEventError(Reason.WRONG_TYPE, f"relevance of {name!r:.40} is a bool, not a number")
+            raise RejectedEventError(Reason.WRONG_TYPE, "relevance of an item is a bool, not a number")
         if not 0.0 <= grade <= LARGEST_GRADE:
-            detail = f"relevance of {name!r:.40} is {grade:.6g}, no grade in [0, {LARGEST_GRADE:g}]"
+            detail = f"relevance of an item is no grade in [0, {LARGEST_GRADE:g}]"
             raise RejectedEventError(Reason.INVALID_OUTCOME, detail)
         found.append((_encodable("an item of relevance", name), grade))
     return tuple(found)
@@ -266,7 +274,7 @@ def _class(event: Mapping[str, Any], known: Mapping[str, float]) -> float:
     if name is None:
         raise RejectedEventError(Reason.WRONG_TYPE, f"outcome is a {type(outcome).__name__}, not a class")
     if name not in known:
-        raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome {name!r:.40} is no class that was there offline")
+        raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome is {form(outcome)}: no class that was there offline")
     return known[name]
 
 
@@ -279,7 +287,7 @@ def _outcome(event: Mapping[str, Any], task: Task, known: Mapping[str, float]) -
             raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome is {outcome}")
         return outcome
     if outcome not in (0.0, 1.0):
-        raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome {outcome!r} is neither 0 nor 1")
+        raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome is {form(outcome)}, neither 0 nor 1")
     return outcome
 
 
@@ -296,9 +304,21 @@ def _encodable(name: str, text: str) -> str:
     return text
 
 
-def _shown(value: object) -> str:
-    """A scalar as it is written, cut; of anything else only its type, which nests to no depth."""
-    return f"{value!r:.40}" if isinstance(value, str | int | float | None) else f"a {type(value).__name__}"
+def _class_of(name: str, known: Mapping[str, float]) -> str:
+    return f"scores.{name:.40}" if name in known else "a class of scores"
+
+
+def _beside_one(total: float) -> str:
+    return "more than 1" if total > 1.0 else "less than 1"
+
+
+def _json_fault(error: Exception) -> str:
+    """What is wrong and where; the parser's own text may quote a byte."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg.split(':')[0]} at line {error.lineno}, column {error.colno}"
+    if isinstance(error, UnicodeDecodeError):
+        return f"no {error.encoding} text from byte {error.start} on"
+    return type(error).__name__
 
 
 def _mapping(event: Mapping[str, Any], name: str, *, required: bool = False) -> Mapping[str, object]:
