@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,15 +17,39 @@ from sentinel.logs import get_logger
 
 log = get_logger(__name__)
 
-_ONLY_THE_OWNER = 0o600  # heads may hold feature values
+_ONLY_THE_OWNER = 0o600  # heads, where they are kept, may hold feature values
+_HASH_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class KeptDeadLetter:
-    """A dead letter and when it was refused (``refused_at``: microseconds since the epoch, UTC)."""
+    """A dead letter and when it was refused (``refused_at``: microseconds since the epoch, UTC).
+
+    ``n_bytes`` is the size of the event, None where that is not known; ``digest`` its :func:`event_digest`, empty
+    likewise. The letter's ``head`` is empty where values are redacted.
+    """
 
     letter: DeadLetter
     refused_at: int
+    n_bytes: int | None = None
+    digest: str = ""
+
+
+def event_digest(payload: bytes, key: bytes = b"") -> str:
+    """BLAKE2b of an event, 128 bits in hexadecimal: tells whether two are the same without keeping either.
+
+    Parameters
+    ----------
+    payload : bytes
+    key : bytes, at most 64
+        Makes it useless to those who would guess the event and compare.
+
+    Examples
+    --------
+    >>> event_digest(b"{}") == event_digest(b"{}") != event_digest(b"{}", b"key")
+    True
+    """
+    return hashlib.blake2b(payload, digest_size=_HASH_BYTES, key=key).hexdigest()
 
 
 class DeadLetterFile:
@@ -41,9 +66,17 @@ class DeadLetterFile:
     max_bytes : int, > 0
         For both files together.
     clock : Clock
+    values_kept : bool
+        Keep the first bytes of each event; otherwise its size and hash alone stand for it.
+    hash_key : bytes
+        Of :func:`event_digest`.
     """
 
-    def __init__(self, path: Path, max_bytes: int, clock: Clock) -> None:
+    def __init__(
+        self, path: Path, max_bytes: int, clock: Clock, *, values_kept: bool = False, hash_key: bytes = b""
+    ) -> None:
+        self._values_kept = values_kept
+        self._hash_key = hash_key
         self._path = path
         self._max_file_bytes = max_bytes // 2
         self._clock = clock
@@ -109,16 +142,19 @@ class DeadLetterFile:
             os.close(descriptor)
 
     def _line(self, letter: DeadLetter) -> bytes:
-        fields = {
+        fields: dict[str, object] = {
             "refused_at": self._clock.now_us(),
             "reason": str(letter.reason),
             "detail": letter.detail,
+            "kind": letter.kind,
             "topic": letter.topic,
             "partition": letter.partition,
             "offset": letter.offset,
-            "text": _printable(letter.head),
-            "head": base64.b64encode(letter.head).decode(),
         }
+        if letter.payload is not None:
+            fields |= {"bytes": len(letter.payload), "hash": event_digest(letter.payload, self._hash_key)}
+        if self._values_kept:
+            fields |= {"text": _printable(letter.head), "head": base64.b64encode(letter.head).decode()}
         return json.dumps(fields).encode() + b"\n"
 
 
@@ -147,7 +183,8 @@ def read_dead_letters(path: Path) -> Iterator[KeptDeadLetter]:
 def _parsed(line: bytes, file: Path, number: int) -> KeptDeadLetter:
     try:
         fields = json.loads(line)
-        head = base64.b64decode(fields["head"], validate=True)
+        head = base64.b64decode(fields.get("head", ""), validate=True)
+        n_bytes = fields.get("bytes")
         letter = DeadLetter(
             reason=Reason(fields["reason"]),
             detail=str(fields["detail"]),
@@ -155,9 +192,11 @@ def _parsed(line: bytes, file: Path, number: int) -> KeptDeadLetter:
             partition=int(fields["partition"]),
             offset=int(fields["offset"]),
             head=head,
+            kind=str(fields.get("kind", "prediction")),
         )
-        return KeptDeadLetter(letter, int(fields["refused_at"]))
-    except (ValueError, KeyError, TypeError) as error:
+        size = None if n_bytes is None else int(n_bytes)
+        return KeptDeadLetter(letter, int(fields["refused_at"]), size, str(fields.get("hash", "")))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptArtifactError(f"{file}, line {number}: not a dead letter: {error}") from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from typing import Any
 
@@ -16,7 +15,9 @@ from sentinel.config.addresses import parse_address
 from sentinel.config.kafka import KAFKA_PORT
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SourceError
+from sentinel.ingest.kafka_access import ConnectionFaults, not_allowed
 from sentinel.ingest.kafka_mends import DIRECT
+from sentinel.ingest.kafka_security import security_options
 
 BOOTSTRAP_SECONDS = 10.0  # the loop stands still for so long at most while it connects for the first time
 _PROBE_SECONDS = 2.0
@@ -65,40 +66,12 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
         "metrics_enabled": False,
         "proxy_url": DIRECT,
     }
-    options |= _security(settings)
+    options |= security_options(settings)
     return options
 
 
-def _security(settings: KafkaSettings) -> dict[str, Any]:
-    options: dict[str, Any] = {"security_protocol": settings.security_protocol}
-    if settings.security_protocol.startswith("SASL_"):
-        options["sasl_mechanism"] = settings.sasl_mechanism
-        options["sasl_plain_username"] = settings.sasl_plain_username
-        if settings.sasl_plain_password is not None:
-            options["sasl_plain_password"] = settings.sasl_plain_password.reveal()
-    if settings.security_protocol.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(settings)
-    return options
-
-
-def _ssl_context(settings: KafkaSettings) -> ssl.SSLContext:
-    """Read certificates and key now: kafka-python would read them at each connection and hide what is wrong."""
-    password = None if settings.ssl_password is None else settings.ssl_password.reveal()
-    try:
-        # TLS 1.2 at least, and the system's authorities unless others are named.
-        context = ssl.create_default_context(cafile=settings.ssl_cafile)
-        context.check_hostname = settings.ssl_check_hostname
-        if settings.ssl_certfile is not None:
-            # Without a passphrase OpenSSL would ask for one on the terminal.
-            context.load_cert_chain(settings.ssl_certfile, settings.ssl_keyfile, password or "")
-    except OSError as error:  # ssl.SSLError is one
-        files = ", ".join(f for f in (settings.ssl_cafile, settings.ssl_certfile, settings.ssl_keyfile) if f)
-        raise FatalError(f"source.kafka: a certificate or key cannot be read ({files}): {error}") from error
-    return context
-
-
-def connect(settings: KafkaSettings) -> KafkaConsumer:
-    """Connect to the cluster, in bounded time, and leave nothing behind on failure.
+def connect(settings: KafkaSettings, **changes: Any) -> KafkaConsumer:
+    """Connect to the cluster, in bounded time, and leave nothing behind on failure; ``changes`` replaces options.
 
     Raises
     ------
@@ -107,12 +80,14 @@ def connect(settings: KafkaSettings) -> KafkaConsumer:
     FatalError
         If a person has to act first.
     """
-    options = client_options(settings)
-    _probe(settings.bootstrap_servers)
+    options = client_options(settings) | changes
+    probe(settings.bootstrap_servers)
     clients: list[KafkaNetClient] = []
+    faults = ConnectionFaults()
 
     def make_client(**configs: Any) -> KafkaNetClient:
         clients.append(KafkaNetClient(**configs))
+        faults.watch(clients[-1])
         return clients[-1]
 
     try:
@@ -121,10 +96,10 @@ def connect(settings: KafkaSettings) -> KafkaConsumer:
         # The constructor that raised has started a thread which nothing else would stop.
         for client in clients:
             client.close()
-        raise translate(error, settings) from error
+        raise translate(faults.behind(error), settings) from error
 
 
-def _probe(servers: list[str]) -> None:
+def probe(servers: list[str]) -> None:
     """Ask the bootstrap servers for a plain connection: if there is nobody, the client takes ten seconds to say so."""
     reason: OSError | None = None
     for server in servers:
@@ -141,6 +116,12 @@ def _probe(servers: list[str]) -> None:
 def translate(error: Exception, settings: KafkaSettings) -> SourceError | FatalError:
     """Say what an error of the client means: try again, or what a person has to do."""
     servers = ", ".join(settings.bootstrap_servers)
+    if isinstance(error, SourceError):
+        return error
+    if isinstance(error, kafka_errors.AuthorizationError):
+        return not_allowed(error, settings)
+    if isinstance(error, kafka_errors.SaslAuthenticationFailedError) and settings.sasl_mechanism == "OAUTHBEARER":
+        return SourceError(f"{servers} refused the token: does it trust its issuer, audience and scope? ({error})")
     mends: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
         (
             (
@@ -149,11 +130,6 @@ def translate(error: Exception, settings: KafkaSettings) -> SourceError | FatalE
                 kafka_errors.IllegalSaslStateError,
             ),
             f"{servers} refused the login: check sasl_mechanism, sasl_plain_username and sasl_plain_password",
-        ),
-        (
-            (kafka_errors.AuthorizationError,),
-            f"the user may not do this: it needs READ and DESCRIBE on the topics {settings.topics.predictions} and "
-            f"{settings.topics.outcomes}, and READ on the group {settings.group_id}",
         ),
         (
             (kafka_errors.FencedInstanceIdError,),
@@ -175,7 +151,16 @@ def translate(error: Exception, settings: KafkaSettings) -> SourceError | FatalE
     for kinds, mend in mends:
         if isinstance(error, kinds):
             return FatalError(f"source.kafka: {mend} ({type(error).__name__}: {error})")
-    return SourceError(f"Kafka at {servers}: {type(error).__name__}: {error}")
+    return SourceError(f"Kafka at {servers}: {type(error).__name__}: {error}{_login_hint(error, settings)}")
+
+
+def _login_hint(error: Exception, settings: KafkaSettings) -> str:
+    """A broker ends the connection of a login that it refuses; the client may see that before it sees why."""
+    if not isinstance(error, kafka_errors.KafkaConnectionError) or settings.security_protocol == "PLAINTEXT":
+        return ""
+    if settings.security_protocol == "SSL":
+        return " (if it goes on: does each side trust the other's certificate? See ssl_cafile and ssl_certfile)"
+    return " (if it goes on: is the login right? See sasl_mechanism, user and password or token, and ssl_cafile)"
 
 
 def close_within(consumer: KafkaConsumer, timeout_seconds: float) -> bool:
