@@ -1,0 +1,87 @@
+"""Events that are posted over HTTP count as those of a file do, through kills and whatever is sent again."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from pathlib import Path
+
+import pytest
+
+from sentinel.app.models import watch
+from sentinel.app.replay import replay
+from sentinel.baseline.artifact import Baseline
+from sentinel.cli import main
+from sentinel.clock import SystemClock
+from sentinel.config import load_config
+from sentinel.diagnosis.report import to_json
+from sentinel.events.codecs.arrow import ArrowCodec
+from sentinel.ingest.replay import ReplaySource
+from sentinel.simulation import simulate
+from sentinel.simulation.events import events
+from sentinel.simulation.files import write_files
+from tests.support.daemon import daemon_on
+from tests.support.http_daemon import batches, post_until_taken, write_http_config
+from tests.support.process import wait_until
+
+JOIN_SECONDS = 60.0
+KILLS = 3
+TIMES = 3
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_kills_and_repetitions_change_nothing(tmp_path: Path) -> None:
+    """Every request sent three times, through three kills in its midst: findings and verdict are those of a replay."""
+    simulated = simulate("target_leakage", seed=9, n_train=2_000, n_validation=2_000, n_stream=4_000)
+    files = write_files(simulated, tmp_path / "data")
+    path = tmp_path / "model.baseline"
+    arguments = ["--quiet", "--config", str(files.config), "--validation", str(files.validation)]
+    assert main(["baseline", "build", *arguments, "--output", str(path)]) == 0
+    model = watch(load_config(files.config).models[0], Baseline.load(path))
+    codec = ArrowCodec(model.plan.layout.schema, model.settings.columns)
+    source = ReplaySource(files.stream, files.stream, codec, model.settings.columns)
+    replayed = json.loads(to_json(replay(model, source, SystemClock())))
+
+    bodies = batches(events(simulated.stream, model="churn", version="1", slices=simulated.slices), 100)
+    config = write_http_config(
+        tmp_path / "sentinel.yaml", baseline=path, state=tmp_path / "state", slices=simulated.slices
+    )
+    rng = random.Random(20_261_121)
+    kill_at = set(rng.sample(range(5, len(bodies) - 5), KILLS))
+    dead = threading.Event()
+    with daemon_on(tmp_path, config) as daemon:
+
+        def kill() -> None:
+            daemon.kill()
+            dead.set()
+
+        def revive() -> None:
+            if dead.is_set():
+                dead.clear()
+                daemon.start()
+
+        daemon.start()
+        for number, body in enumerate(bodies):
+            killer = threading.Timer(rng.uniform(0.0, 0.05), kill)
+            if number in kill_at:
+                killer.start()
+            for _ in range(TIMES):
+                post_until_taken(daemon, body, revive)
+            if number in kill_at:
+                killer.join()
+                revive()
+        daemon.wait_ready()
+        daemon.wait_joined(replayed["counts"]["joined"], JOIN_SECONDS)
+        wait_until(lambda: "_lag_messages{" in (m := daemon.get("/metrics").decode()) and not _lag(m), 30, "no lag")
+        live = daemon.report()
+        assert daemon.stop() == 0
+    for section in ("findings", "features", "launch", "verdict"):
+        assert live[section] == replayed[section], section
+    for count in ("predictions", "joined"):
+        assert live["counts"][count] == replayed["counts"][count]
+
+
+def _lag(metrics: str) -> float:
+    return sum(float(line.rsplit(" ", 1)[1]) for line in metrics.splitlines() if "_lag_messages{" in line)
