@@ -22,7 +22,7 @@ from sentinel.clock import SystemClock
 from sentinel.diagnosis.report import BaselineReference, Cause, Report, Verdict
 from sentinel.evaluation.findings import Finding, LaunchWindow, Value
 from sentinel.exposition.collector import Collector
-from sentinel.exposition.declarations import FINDING
+from sentinel.exposition.model_declarations import FINDING
 from sentinel.exposition.selection import Budget
 from sentinel.exposition.snapshot import SnapshotMemory, build_snapshot
 from sentinel.exposition.statistics import DaemonStatistics

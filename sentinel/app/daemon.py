@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from sentinel import __version__
-from sentinel.app.graph import Graph
+from sentinel.app.graph import Connections, Graph
+from sentinel.app.intake import check_producers, intake_statistics, look_for, make_http_source, make_intake
 from sentinel.app.models import Key, WatchedModel, load_models
 from sentinel.app.owner import Ownership
 from sentinel.app.register import Register
+from sentinel.app.roles import Role, check_role
 from sentinel.app.statistics import gather
 from sentinel.app.stops import Stops
 from sentinel.clock import Clock
@@ -21,7 +24,14 @@ from sentinel.config.compare import changed_paths, needs_restart
 from sentinel.config.errors import ConfigError
 from sentinel.config.settings import Config
 from sentinel.console.answering import Answering
-from sentinel.console.pages import POLICY, render_audit, render_model, render_overview, render_refused
+from sentinel.console.pages import (
+    POLICY,
+    render_audit,
+    render_collector,
+    render_model,
+    render_overview,
+    render_refused,
+)
 from sentinel.diagnosis.report import Report
 from sentinel.errors import FatalError, SentinelError
 from sentinel.exposition.access import Principal
@@ -29,6 +39,8 @@ from sentinel.exposition.guard import Guard
 from sentinel.exposition.http import WebInputs, build_app
 from sentinel.exposition.server import HttpServer, bind
 from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.ingest.http_intake import Intake
+from sentinel.ingest.ledger import Ledger, LedgerReader
 from sentinel.ingest.protocol import Source
 from sentinel.logs import get_logger
 from sentinel.pipeline.audit_log import KINDS, REMEMBERED
@@ -40,6 +52,8 @@ STOP_SECONDS = 25.0
 SWAP_SECONDS = 15.0
 """How long a reload waits for the old loop; one that hangs longer would still hold the stores."""
 SourceFactory = Callable[[Config, Mapping[Key, WatchedModel]], Source]
+LedgerFactory = Callable[[Config], Ledger | None]
+ReaderFactory = Callable[[Config], LedgerReader | None]
 
 
 class ReloadStatus(NamedTuple):
@@ -59,6 +73,11 @@ class Daemon:
     make_source : callable
         (Config, models) -> Source; must not block.
     clock : Clock
+    role : Role
+        What this process does, in whatever configuration.
+    make_ledger, make_reader : callable
+        Config -> where counts are published, and where those of all collectors are read; None where the configuration
+        names no place. Must not block.
     log_events : mapping, optional
         Counts of log lines by (level, event); grows while the daemon runs.
     listen : str, optional
@@ -71,6 +90,9 @@ class Daemon:
         make_source: SourceFactory,
         clock: Clock,
         *,
+        role: Role = Role.ALL,
+        make_ledger: LedgerFactory = lambda _: None,
+        make_reader: ReaderFactory = lambda _: None,
         log_events: Mapping[tuple[str, str], int] | None = None,
         listen: str | None = None,
     ) -> None:
@@ -78,12 +100,15 @@ class Daemon:
         self._log_events = log_events if log_events is not None else {}
         self._listen = listen
         self._make_source = make_source
+        self._role = role
+        self._make_ledger, self._make_reader = make_ledger, make_reader
         self._clock = clock
         self._stops = Stops()
         self._reloading = threading.Lock()
         self._graph: Graph | None = None
         self._guard: Guard | None = None
         self._register: Register | None = None
+        self._intake: Intake | None = None
         self._reload = ReloadStatus(succeeded=True, at_us=clock.now_us())
         self.address: tuple[str, int] = ("", 0)
 
@@ -97,21 +122,28 @@ class Daemon:
         """
         config = self._read_config()
         host, port = config.web.address if self._listen is None else parse_address(self._listen)
-        guard = self._guard = Guard(config.web, self._clock, lambda: self._current.config.web)
+        intake = self._intake = make_intake(config, self._clock) if self._role.collects else None
+        taken = None if intake is None else intake.settings
+        guard = self._guard = Guard(config.web, self._clock, lambda: self._current.config.web, taken)
         graph = self._build(config)
         try:
             listener = bind(host, port)
         except SentinelError:
-            graph.source.close(0.0)
+            graph.discard()
             raise
         try:
+            check_producers(config, listener.getsockname()[0], closed=guard.locks.current.closed)
             state = Path(config.state.directory)
             ownership = Ownership(state)
             self._stops.add("state", ownership.release)
+            if intake is not None:
+                intake.log.open()
+                self._stops.add("event log", intake.log.close)
+                look_for(intake, config, graph.models)
             register = Register(state, self._clock, lambda: self._current.reports, lambda: self._current.judges)
         except SentinelError:
             listener.close()
-            graph.source.close(0.0)
+            graph.discard()
             raise
         self.address = listener.getsockname()[:2]
         self._graph, self._register = graph, register
@@ -120,13 +152,15 @@ class Daemon:
             statistics=self.statistics,
             page=self._overview_page,
             model_page=self._model_page,
-            audit_page=lambda kind, before: _audit_page(register, kind, before),
+            audit_page=lambda kind, before: _audit_page(register, kind, before) if self._role.judges else None,
+            judged=self._role.judges,
             refused_page=lambda refused: render_refused(refused, __version__),
             page_policy=POLICY,
             reload=self._reload_over_http,
             reload_enabled=lambda: self._current.config.web.reload_endpoint,
             limits=lambda: self._current.config.limits,
-            answers=register,
+            answers=register if self._role.judges else None,
+            intake=intake,
         )
         server = HttpServer(build_app(web, self._clock), listener, guard)
         server.start()
@@ -134,7 +168,12 @@ class Daemon:
         graph.start()
         self._stops.add("graph", lambda: self._current.stop(STOP_SECONDS))
         register.configured(config, graph.models, "start", ())
-        log.info("started", address=f"{guard.scheme}://{self.address[0]}:{self.address[1]}", models=len(graph.models))
+        log.info(
+            "started",
+            address=f"{guard.scheme}://{self.address[0]}:{self.address[1]}",
+            role=str(self._role),
+            models=len(graph.models),
+        )
 
     def stop(self) -> bool:
         """Stop everything within :data:`STOP_SECONDS`; a second call does nothing."""
@@ -189,6 +228,8 @@ class Daemon:
         return None
 
     def _overview_page(self, show: str) -> str:
+        if not self._role.judges:
+            return render_collector(__version__, self._current.config.web.evaluator)
         return render_overview(self.reports(), __version__, now_us=self._clock.now_us(), show=show, audited=True)
 
     def _model_page(self, model: str, version: str, who: Principal) -> str | None:
@@ -211,16 +252,32 @@ class Daemon:
         # and its group membership; the new one opens them where the last checkpoint ends.
         old.stop(SWAP_SECONDS)
         if old.running:
-            old.failure = FatalError(
-                f"the old configuration's loop did not stop within {SWAP_SECONDS:g} s; restart sentinel"
-            )
-            raise old.failure
+            stuck = FatalError(f"the old configuration's loop did not stop within {SWAP_SECONDS:g} s; restart sentinel")
+            old.failure = stuck
+            raise stuck
+        new.count_on_from(old)
         self._graph = new
         new.start(former=old)
+        if self._intake is not None:
+            look_for(self._intake, config, new.models)
 
     def _build(self, config: Config) -> Graph:
+        check_role(config, self._role)
         models = load_models(config)
-        return Graph(config, models, self._make_source(config, models), self._clock)
+        return Graph(config, models, self._connect(config, models), self._clock, self._role)
+
+    def _connect(self, config: Config, models: Mapping[Key, WatchedModel]) -> Connections:
+        collects, judges = self._role.collects, self._role.judges
+        return Connections(
+            source=self._source(config, models) if collects else None,
+            ledger=self._make_ledger(config) if collects else None,
+            reader=self._make_reader(config) if judges else None,
+        )
+
+    def _source(self, config: Config, models: Mapping[Key, WatchedModel]) -> Source:
+        if self._intake is None:
+            return self._make_source(config, models)
+        return make_http_source(self._intake, config, models, self._clock)
 
     @property
     def _current(self) -> Graph:
@@ -244,7 +301,8 @@ class Daemon:
         if self._guard is not None and self._guard.locks.fault is not None:
             reload = ReloadStatus(succeeded=False, at_us=reload.at_us)
         refused = {} if self._guard is None else self._guard.refused
-        return gather(self._current, reload, self._clock, self._log_events, refused)
+        gathered = gather(self._current, reload, self._clock, self._log_events, refused)
+        return gathered if self._intake is None else replace(gathered, intake=intake_statistics(self._intake))
 
 
 def _audit_page(register: Register, kind: str, before: int | None) -> str:

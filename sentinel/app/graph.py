@@ -1,49 +1,51 @@
-"""Everything that one configuration runs: a loop that counts, an evaluator that judges. Built whole, then started."""
+"""Everything that one configuration runs, by role: what counts, what judges. Built whole, then started."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-import numpy as np
-
-from sentinel.app.annotations import make_annotator
+from sentinel.app.collecting import Collecting
+from sentinel.app.feeds import Feed, LedgerFeed, LoopFeed
 from sentinel.app.judge import Judge
-from sentinel.app.memory import JudgeMemory
-from sentinel.app.models import Key, WatchedModel, plans, row_bytes
-from sentinel.app.owner import make_directory, partition_directory
+from sentinel.app.judging import Judging
+from sentinel.app.models import Key, WatchedModel
+from sentinel.app.roles import Role
 from sentinel.app.stops import Stops
 from sentinel.clock import Clock
 from sentinel.config.settings import Config
 from sentinel.diagnosis.report import Report
-from sentinel.errors import SentinelError
-from sentinel.events.batch import I64, DeadLetter
-from sentinel.ingest.dead_letters import DeadLetterFile
+from sentinel.errors import FatalError, SentinelError
+from sentinel.ingest.ledger import Ledger, LedgerReader
 from sentinel.ingest.protocol import Source
 from sentinel.logs import get_logger
-from sentinel.pipeline.loop import Loop, PartitionView
-from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
-from sentinel.pipeline.store.protocol import JoinStore
-from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
+from sentinel.pipeline.counted import Counted
+from sentinel.pipeline.follower import Follower
 
 log = get_logger(__name__)
 
-SOURCE_CLOSE_SECONDS = 5.0
-EXPIRY_HOLD_SECONDS = 60.0
-"""Longer than reading one topic may run ahead of the other while nothing is wrong."""
-N_DELAY_BINS = len(DELAY_EDGES_SECONDS) + 1
+LEAST_STILL_SECONDS = 60.0
+"""A thread that has not come round for this long is stuck; a slow disk delays it by a few seconds."""
 
 
-@dataclass(slots=True)
-class EvaluatorStatus:
-    """How the evaluator is doing."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """What a graph reads from and publishes to; it closes them.
 
-    evaluations: int = 0
-    failures: int = 0
-    seconds: float = 0.0
+    Attributes
+    ----------
+    source : Source or None
+        None in an evaluator.
+    ledger : Ledger or None
+        Where this process publishes its counts; None where nobody else reads them.
+    reader : LedgerReader or None
+        Where it reads the counts of all; None where its own are all that it judges.
+    """
+
+    source: Source | None = None
+    ledger: Ledger | None = None
+    reader: LedgerReader | None = None
 
 
 class Graph:
@@ -54,50 +56,39 @@ class Graph:
     config : Config
     models : mapping of (model, version) to WatchedModel
         Loaded already: nothing here can fail for want of a baseline.
-    source : Source
+    connections : Connections
         Owned by the graph from here on.
     clock : Clock
+    role : Role
     """
 
     def __init__(
         self,
         config: Config,
         models: Mapping[Key, WatchedModel],
-        source: Source,
+        connections: Connections,
         clock: Clock,
+        role: Role = Role.ALL,
     ) -> None:
         self.config = config
         self.models = models
-        self.source = source
-        self.reports: tuple[Report, ...] = ()
-        self.delays: dict[Key, I64] = {}
-        self.evaluator = EvaluatorStatus()
-        self.failure: SentinelError | None = None
+        self.role = role
+        self.collecting: Collecting | None = None
+        self.judging: Judging | None = None
+        self.follower: LedgerFeed | None = None
+        self._fault: SentinelError | None = None
         self._clock = clock
         self._stops = Stops()
-        self._halt = threading.Event()
         self._threads: list[threading.Thread] = []
-        state = Path(config.state.directory)
-        self.dead_letters = DeadLetterFile(
-            state / "dead-letters.jsonl", int(config.limits.dead_letter_file_bytes), clock
-        )
-        self._state = state
-        self._row_bytes = row_bytes(models)
-        self._memory = JudgeMemory(state / "judges")
-        self.annotator = make_annotator(config, clock)
-        self.judges: dict[Key, Judge] = {}
-        self.loop = Loop(
-            source,
-            self._open_store,
-            plans(models),
-            clock,
-            checkpoint_seconds=float(config.state.checkpoint_interval),
-            expiry_hold_seconds=EXPIRY_HOLD_SECONDS,
-            on_dead_letters=self._refuse,
-        )
+        if role.collects:
+            if connections.source is None:
+                raise FatalError(f"the role {role} needs a source")
+            self.collecting = Collecting(config, models, connections.source, clock, connections.ledger)
+        if role.judges:
+            self.judging = Judging(config, models, self._feed(connections.reader), clock)
 
     def start(self, former: Graph | None = None) -> None:
-        """Start the loop and the evaluator, each on a thread of its own.
+        """Start what counts and what judges, each on a thread of its own.
 
         Parameters
         ----------
@@ -105,21 +96,22 @@ class Graph:
             The graph before, stopped. Its reports stand until this one has counts of its own; its alerts and
             timelines go on where the baseline is the same.
         """
-        self.judges = {key: self._judge(model, former) for key, model in self.models.items()}
-        if former is not None:
-            self.reports = tuple(r for r in former.reports if (r.model, r.version) in self.models)
-        if self.annotator is not None:
-            self.annotator.start()
-            self._stops.add("grafana", self.annotator.stop)
-        self._stops.add("source", lambda: self.source.close(SOURCE_CLOSE_SECONDS))
-        self.evaluate()
-        for name, work in (("sentinel-loop", self._count), ("sentinel-evaluator", self._evaluate_forever)):
-            thread = threading.Thread(target=work, name=name, daemon=True)
-            thread.start()
-            self._threads.append(thread)
-            self._stops.add(name, thread.join)
-        self._stops.add("loop", self.loop.stop)
-        self._stops.add("evaluator", self._halt.set)
+        if self.judging is not None:
+            self._threads.append(self.judging.start(self._stops, None if former is None else former.judging))
+        if self.collecting is not None:  # stopped first: the last evaluation sees the last checkpoint
+            self._threads.append(self.collecting.start(self._stops))
+
+    def count_on_from(self, former: Graph) -> None:
+        """Go on with the counters of a graph that was stopped: they are of the process, not of a configuration."""
+        if self.collecting is not None and former.collecting is not None:
+            self.collecting.loop.status.counted = Counted(former.collecting.loop.status.counted)
+
+    def discard(self) -> None:
+        """Let go of the connections of a graph that was never started."""
+        if self.collecting is not None:
+            self.collecting.close(0.0)
+        if self.judging is not None:
+            self.judging.feed.close()
 
     def stop(self, timeout_seconds: float) -> bool:
         """Finish the turn, checkpoint, release the partitions, leave the source.
@@ -138,101 +130,61 @@ class Graph:
             return False
         return bool(outcome and outcome[0]) and self.failure is None
 
-    def evaluate(self) -> None:
-        """Judge every model once. An error in one model is logged and counted, and costs the others nothing."""
-        started = time.thread_time()
-        views = list(self.loop.status.views.values())
-        if not views and self.reports:
-            return  # between two graphs: the former reports stand until the partitions are open again
-        reports = []
-        for key, judge in self.judges.items():
-            try:
-                reports.append(judge.report(views))
-                self._memory.write(key, judge.save())
-            except Exception:
-                self.evaluator.failures += 1
-                log.exception("evaluation_failed", model=key[0], version=key[1])
-                reports.extend(r for r in self.reports if (r.model, r.version) == key)
-        self.reports = tuple(reports)
-        if self.annotator is not None:
-            self.annotator.offer(self.reports)
-        self.delays = {key: _delays(views, key) for key in self.judges}
-        self.evaluator.evaluations += 1
-        self.evaluator.seconds += time.thread_time() - started
+    @property
+    def reports(self) -> tuple[Report, ...]:
+        """The newest report of every model; none in a collector."""
+        return () if self.judging is None else self.judging.reports
+
+    @property
+    def judges(self) -> Mapping[Key, Judge]:
+        """By model version; none in a collector."""
+        return {} if self.judging is None else self.judging.judges
+
+    @property
+    def failure(self) -> SentinelError | None:
+        """What ended a part of the graph, if anything did."""
+        parts = (self.collecting, self.judging)
+        return next((p.failure for p in parts if p is not None and p.failure is not None), self._fault)
+
+    @failure.setter
+    def failure(self, fault: SentinelError) -> None:
+        self._fault = fault
 
     @property
     def running(self) -> bool:
         """Whether a thread of the graph still runs, and so may hold a store."""
         return any(thread.is_alive() for thread in self._threads)
 
+    def still_seconds(self) -> float:
+        """How long the part that stands still longest has not come round: at least every poll, even when nothing comes.
+
+        An evaluation of counts in this process is no sign of life: its interval may be long.
+        """
+        ages = [] if self.collecting is None else [self.collecting.loop.loop_age_seconds()]
+        if self.judging is not None and self.follower is not None:
+            turned = max(self.judging.turned_at, self.follower.turned_at)
+            ages.append(self._clock.monotonic() - turned)
+        return max(ages)
+
     @property
     def alive(self) -> bool:
-        """Whether the loop turned lately: at least every poll, even when nothing comes."""
-        return self.failure is None and self.loop.loop_age_seconds() < max(
-            60.0, 4 * float(self.config.state.checkpoint_interval)
-        )
+        """Whether every part came round lately."""
+        limit = max(LEAST_STILL_SECONDS, 4 * float(self.config.state.checkpoint_interval))
+        return self.failure is None and self.still_seconds() < limit
 
     def unready_reasons(self) -> tuple[str, ...]:
         """Why the graph is not ready; empty when it is."""
-        reasons = []
-        if self.failure is not None:
-            reasons.append(f"stopped: {self.failure}")
-        if not self.source.assigned():
-            reasons.append("no partition is assigned yet")
-        elif not self.loop.status.views:
-            reasons.append("no partition is open yet")
-        return tuple(reasons)
+        stopped = () if self.failure is None else (f"stopped: {self.failure}",)
+        counting = () if self.collecting is None else self.collecting.unready_reasons()
+        judging = () if self.judging is None else self.judging.feed.unready_reasons()
+        return (*stopped, *counting, *judging)
 
-    def _count(self) -> None:
-        try:
-            self.loop.run()
-        except SentinelError as error:
-            self.failure = error
-            log.error("loop_stopped", error=str(error))
-        except Exception as error:
-            self.failure = SentinelError(f"the loop failed: {type(error).__name__}: {error}")
-            log.exception("loop_failed")
-
-    def _evaluate_forever(self) -> None:
-        while not self._halt.wait(float(self.config.evaluation.interval)):
-            self.evaluate()
-        self.evaluate()
-
-    def _judge(self, model: WatchedModel, former: Graph | None) -> Judge:
-        judge = Judge(model)
-        known = None if former is None else former.judges.get(model.key)
-        saved = self._memory.read(model.key) if known is None else known.save()
-        if saved is not None and not judge.restore(saved):
-            log.warning(
-                "judge_starts_anew",
-                model=model.key[0],
-                version=model.key[1],
-                reason="its memory is of another baseline, or damaged",
-            )
-        return judge
-
-    def _open_store(self, partition: int) -> JoinStore:
-        state = self.config.state
-        directory = partition_directory(self._state, partition)
-        make_directory(directory)
-        return LmdbJoinStore.open(directory, self._row_bytes, int(state.max_bytes), fsync=state.fsync)
-
-    def _refuse(self, letters: Iterable[DeadLetter]) -> None:
-        refused = list(letters)
-        self.dead_letters.append(refused)
-        for letter in refused:
-            log.warning(
-                "dead_letter",
-                reason=str(letter.reason),
-                detail=letter.detail,
-                topic=letter.topic,
-                partition=letter.partition,
-                offset=letter.offset,
-            )
-
-
-def _delays(views: Iterable[PartitionView], key: Key) -> I64:
-    """Outcome delays of one model, in the bins of the ``delays`` kind."""
-    panes = [pane for view in views if key in view.series for _, pane in view.series[key].panes]
-    counts: I64 = sum((pane["delays"].sum(axis=1) for pane in panes), start=np.zeros(N_DELAY_BINS, np.int64))
-    return counts
+    def _feed(self, reader: LedgerReader | None) -> Feed:
+        if reader is not None:
+            follower = Follower(model.plan.layout for model in self.models.values())
+            self.follower = LedgerFeed(reader, follower, self._clock)
+            return self.follower
+        if self.collecting is None:
+            raise FatalError(f"the role {self.role} needs a ledger to read from")
+        status = self.collecting.loop.status
+        return LoopFeed(lambda: status.views)

@@ -23,9 +23,9 @@ from sentinel.diagnosis.verdict import diagnose, passes_gate
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
 from sentinel.pipeline import tally as results
-from sentinel.pipeline.loop import PartitionView
 from sentinel.pipeline.progress import outcomes_through
 from sentinel.pipeline.tally import Tally, add_up, of_model
+from sentinel.pipeline.view import CountedView
 from sentinel.summaries.panes import PaneSeries, join_series
 
 TIMELINE_POINTS = 720
@@ -69,13 +69,13 @@ class Judge:
         self._timeline: list[TimelinePoint] = []
         self._latest: tuple[Report, Evaluation] | None = None
 
-    def report(self, views: Iterable[PartitionView]) -> Report:
+    def report(self, views: Iterable[CountedView]) -> Report:
         """Judge what the partitions hold now.
 
         Parameters
         ----------
-        views : iterable of PartitionView
-            One for each input partition; their panes are added up.
+        views : iterable of CountedView
+            One for each input partition, or for several together; their panes are added up.
         """
         seen = list(views)
         baseline, key = self.model.baseline, self.model.key

@@ -98,6 +98,8 @@ class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
     static : StaticEvidence
     repairs : tuple of RepairedEstimate
         The offline AUC without time overlap, without copies of training rows, and with features at serving defaults.
+    hash_key : str or None
+        Fingerprint of the key in the hashes of entities and rows; None where there is no key.
     """
 
     model: str
@@ -124,6 +126,7 @@ class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Provenance | None = None
     static: StaticEvidence = StaticEvidence()
     repairs: tuple[RepairedEstimate, ...] = ()
+    hash_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -161,7 +164,10 @@ class Baseline:
             if found is not None:
                 arrays[name] = found.bits
                 salts[name] = found.salt
-        header = {"layout": self.layout.to_bytes(), "meta": msgspec.to_builtins(self.meta), "salts": salts}
+        meta = msgspec.to_builtins(self.meta)
+        if self.meta.hash_key is None:  # the bytes, and so the digest, of baselines without a key are as ever
+            del meta["hash_key"]
+        header = {"layout": self.layout.to_bytes(), "meta": meta, "salts": salts}
         return wire.pack(KIND, header, arrays)
 
     @classmethod

@@ -31,8 +31,9 @@ from sentinel.config.model import Columns, Model
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, DeadLetter
-from sentinel.events.codecs.arrow import ArrowCodec, Labelled
+from sentinel.events.codecs.arrow import ArrowCodec, Labelled, file_limits
 from sentinel.events.codecs.arrow_columns import class_columns
+from sentinel.events.hash_key import HashKey
 from sentinel.events.schema import EventSchema, Task
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.checks import check_predictions
@@ -62,6 +63,7 @@ def build_baseline(
     rescore: Rescore | None = None,
     progress: Progress | None = None,
     batch_rows: int = BATCH_ROWS,
+    hash_key: HashKey | None = None,
 ) -> Baseline:
     """Read the validation rows twice (what is there, then the counts) and the training rows once, in bounded memory.
 
@@ -85,6 +87,8 @@ def build_baseline(
         Told (rows done, rows in all, name of the phase).
     batch_rows : int
         Rows held at once; changes nothing else.
+    hash_key : HashKey, optional
+        Goes into the hashes of entities and rows; live events then need the same.
 
     Returns
     -------
@@ -111,11 +115,11 @@ def build_baseline(
     )
     layout, identifiers = plan_layout(model, profile)
     encodings = Encodings.of(profile, layout)
-    trained = Training()
+    trained = Training(hash_key=hash_key)
     if train_file is not None:
         # Where silence is negative, only a prediction's age tells which training rows are.
         pooled = None if model.outcome.absence == "negative" else encodings
-        trained = read_training(train_file, layout, columns, stated, now_us, tell, pooled)
+        trained = read_training(train_file, layout, columns, stated, now_us, tell, pooled, hash_key)
     counted = _count(file, layout, model, trained, stated, tell, encodings)
     if not counted.summary.n_predictions:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.n_rejected.items()))
@@ -171,7 +175,7 @@ def _count(
     encodings: Encodings,
 ) -> _Counted:
     columns = model.columns
-    codec = ArrowCodec(layout.schema, columns)
+    codec = ArrowCodec(layout.schema, columns, file_limits(trained.hash_key))
     inputs = {column.name for column in layout.schema.columns}
     classes = class_columns(file.schema, columns.scores) if model.task == "multiclass" else {}
     roles = {*columns.roles(model.task).values(), *classes.values()}
@@ -358,6 +362,7 @@ def _meta(
         checks=check(facts),
         static=static,
         repairs=repairs,
+        hash_key=None if trained.hash_key is None else trained.hash_key.fingerprint,
     )
 
 

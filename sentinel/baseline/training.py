@@ -18,8 +18,9 @@ from sentinel.baseline.sampling import BottomSample, RepeatedKeys
 from sentinel.config.model import Columns
 from sentinel.errors import BaselineError
 from sentinel.events.batch import F64, I64, U64, Bool
-from sentinel.events.codecs.arrow import ArrowCodec
+from sentinel.events.codecs.arrow import ArrowCodec, file_limits
 from sentinel.events.codecs.arrow_columns import as_floats, as_times, category_names, column_of
+from sentinel.events.hash_key import HashKey
 from sentinel.events.times import BAD_TIME
 from sentinel.summaries.bloom import BloomFilter
 from sentinel.summaries.fingerprints import fingerprint_columns, mix
@@ -100,11 +101,12 @@ class Training:
     rates: EntityRates = field(default_factory=EntityRates)
     moments: dict[str, Moments] = field(default_factory=dict)
     categories: dict[str, set[str]] = field(default_factory=dict)
+    hash_key: HashKey | None = None
 
     @property
     def trained_on(self) -> TrainedOn:
         """The filters, to mark predictions by."""
-        return TrainedOn(self.rows, self.entities)
+        return TrainedOn(self.rows, self.entities, self.hash_key)
 
     def late_us(self) -> int | None:
         """The time that ``LATEST_SHARE`` of the rows do not pass; None where they carry none."""
@@ -123,6 +125,7 @@ def read_training(
     now_us: int,
     tell: Callable[[int, int, str], None],
     encodings: Encodings | None = None,
+    hash_key: HashKey | None = None,
 ) -> Training:
     """Read the training rows once, in bounded memory.
 
@@ -140,6 +143,8 @@ def read_training(
         Told (rows done, rows in all, name of the phase).
     encodings : Encodings, optional
         Takes in the rows, too.
+    hash_key : HashKey, optional
+        Goes into what the filters hold.
 
     Raises
     ------
@@ -155,7 +160,8 @@ def read_training(
     roles = (columns.predicted_at, columns.group, columns.outcome)
     wanted = list(dict.fromkeys([*wanted, *(name for name in (*roles, *sorted(stated)) if name in names)]))
     salt = _salt(layout, now_us)
-    result = Training(n_rows=0, lacking=tuple(name for name in inputs if name not in names))
+    lacking = tuple(name for name in inputs if name not in names)
+    result = Training(n_rows=0, lacking=lacking, hash_key=hash_key)
     if not result.lacking:
         result.rows = BloomFilter.sized_for(file.n_rows, salt)
         if columns.predicted_at in names:
@@ -185,7 +191,7 @@ class _Reader:
         self._result = result
         self._layout = layout
         self._columns = columns
-        self._codec = ArrowCodec(layout.schema, columns)
+        self._codec = ArrowCodec(layout.schema, columns, file_limits(result.hash_key))
         self._encoded = tuple(manifest.get("encoder_categories") or {})
         self._fitted = tuple(manifest.get("fit_statistics") or {})
 
@@ -196,7 +202,7 @@ class _Reader:
         prints = fingerprint_columns(self._layout.schema, numeric, categorical)
         outcomes, known = _outcomes(table, self._columns, self._layout)
         if result.rows is not None:
-            result.rows.add(prints)
+            result.rows.add(prints if result.hash_key is None else result.hash_key.keyed(prints))
             result.repeated.add(prints, prints)
             for value, keys in enumerate(result.repeated_by_class):
                 members = prints[known & (outcomes == value)]

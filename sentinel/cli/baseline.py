@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
+    from sentinel.app.models import hash_key_of
     from sentinel.baseline.build import build_baseline
     from sentinel.baseline.show import summary_lines
     from sentinel.cli.choose import choose_model
@@ -79,7 +80,8 @@ def _build(args: argparse.Namespace) -> int:
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
 
-    model = choose_model(load_config(args.config), args.model, args.version)
+    config = load_config(args.config)
+    model = choose_model(config, args.model, args.version)
     rescore = None if args.score_with is None else load_callable(args.score_with)
     with Progress("baseline", quiet=args.quiet) as progress:
 
@@ -94,6 +96,7 @@ def _build(args: argparse.Namespace) -> int:
             now_us=SystemClock().now_us(),
             rescore=rescore,
             progress=show,
+            hash_key=hash_key_of(config),
         )
     baseline.save(args.output)
     print(f"wrote {args.output} ({args.output.stat().st_size:,} bytes, sha256 {baseline.digest[:12]})")

@@ -21,7 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without-files",
         action="store_true",
-        help="leave out web.config_file, what it names, and web.bearer_token_file: they are on another machine",
+        help="leave out web.config_file, what it names, web.bearer_token_file, and schemas of formats: they are on "
+        "another machine",
     )
     parser.add_argument(
         "--show", action="store_true", help="print what is in effect, defaults included and secrets redacted"
@@ -33,30 +34,47 @@ def run(args: argparse.Namespace) -> int:
     from sentinel.config import ConfigError, load_config
     from sentinel.exposition.locks import Locks
 
+    hints: list[str] = []
     try:
-        config = load_config(args.config)
+        config = load_config(args.config, hints=hints)
         if not args.without_files:
             Locks(config.web)
+            _check_formats(config)
     except ConfigError as error:
         _report_fault(error, as_json=args.format == "json")
         return 1
-    _report_valid(args.config, config, as_json=args.format == "json", show=args.show)
+    _report_valid(args.config, config, hints, as_json=args.format == "json", show=args.show)
     return 0
 
 
-def _report_valid(path: str, config: Config, *, as_json: bool, show: bool) -> None:
+def _check_formats(config: Config) -> None:
+    """Prepare to read the formats, as the start does: packages and schemas have to be there."""
+    from sentinel.app.sources import read_by
+
+    read_by(config)
+
+
+def _report_valid(path: str, config: Config, hints: list[str], *, as_json: bool, show: bool) -> None:
     from sentinel.config.loader import config_as_builtins, dump_config
 
     if as_json:
-        answer: dict[str, Any] = {"valid": True, "errors": []}
+        answer: dict[str, Any] = {"valid": True, "errors": [], "hints": hints}
         print(json.dumps(answer | ({"config": config_as_builtins(config)} if show else {}), indent=2))
         return
+    for hint in hints:
+        print(f"hint: {hint}", file=sys.stderr)
     if show:
         print(dump_config(config), end="")
         return
     models = ", ".join(model.key for model in config.models)
-    source = "kafka" if config.source else "none (files only)"
+    source = _source_of(config)
     print(f"{path}: valid; models: {models}; source: {source}")
+
+
+def _source_of(config: Config) -> str:
+    if config.source is None:
+        return "none (files only)"
+    return "http" if config.source.kafka is None else "kafka"
 
 
 def _report_fault(error: ConfigError, *, as_json: bool) -> None:

@@ -14,6 +14,8 @@ COMMANDS: dict[str, str] = {
     "benchmark": "sentinel.cli.benchmark",
     "check-config": "sentinel.cli.check_config",
     "dashboards": "sentinel.cli.dashboards",
+    "decode": "sentinel.cli.decode",
+    "dead-letters": "sentinel.cli.dead_letters",
     "demo": "sentinel.cli.demo",
     "explain": "sentinel.cli.explain",
     "replay": "sentinel.cli.replay",
@@ -21,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "rules": "sentinel.cli.rules",
     "schema": "sentinel.cli.schema",
     "simulate": "sentinel.cli.simulate",
+    "spark": "sentinel.cli.spark",
     "version": "sentinel.cli.version",
 }
 """Name on the command line, and the module that is it; imported by :func:`load` alone."""

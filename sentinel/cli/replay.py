@@ -65,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
     SentinelError
         If a file cannot be read or written, or the baseline is not the model's.
     """
-    from sentinel.app.models import watch
+    from sentinel.app.models import hash_key_of, watch
     from sentinel.app.replay import ROWS_PER_LOOK, replay
     from sentinel.baseline.artifact import Baseline
     from sentinel.cli.choose import choose_model
@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
     from sentinel.diagnosis.words import explain
-    from sentinel.events.codecs.arrow import ArrowCodec
+    from sentinel.events.codecs.arrow import ArrowCodec, file_limits
     from sentinel.ingest.dead_letters import DeadLetterFile
     from sentinel.ingest.replay import ReplaySource, ScheduledBackfills
 
@@ -83,9 +83,10 @@ def run(args: argparse.Namespace) -> int:
     path = args.baseline or settings.baseline
     if path is None:
         raise FatalError("no baseline: name one with --baseline or in the configuration")
-    model = watch(settings, Baseline.load(Path(path)))
+    key = hash_key_of(config)
+    model = watch(settings, Baseline.load(Path(path)), key)
     clock = SystemClock()
-    codec = ArrowCodec(model.plan.layout.schema, settings.columns)
+    codec = ArrowCodec(model.plan.layout.schema, settings.columns, file_limits(key))
     predictions, outcomes = _files(args)
     for written in (args.report, args.html):
         if written is not None and not written.parent.is_dir():
@@ -100,7 +101,9 @@ def run(args: argparse.Namespace) -> int:
     )
     letters = None
     if args.dead_letters is not None:
-        letters = DeadLetterFile(args.dead_letters, int(config.limits.dead_letter_file_bytes), clock)
+        kept = config.limits.dead_letter_values == "kept"
+        size = int(config.limits.dead_letter_file_bytes)
+        letters = DeadLetterFile(args.dead_letters, size, clock, values_kept=kept)
     with Progress("replay", quiet=args.quiet) as progress:
         report = replay(
             model,

@@ -15,7 +15,7 @@ from types import FrameType
 from sentinel.errors import SentinelError
 
 NAME = "run"
-HELP = "Run the daemon: read events from Kafka, judge, serve metrics and the page."
+HELP = "Run the daemon: read events from Kafka or take them in over HTTP, judge, serve metrics and the page."
 EXIT_FORCED = 130
 FAILURE_POLL_SECONDS = 0.5
 GC_THRESHOLDS = (10_000, 20, 50)
@@ -28,9 +28,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, help="the configuration (YAML)")
     parser.add_argument(
         "--role",
-        choices=("all",),
+        choices=("all", "collector", "evaluator"),
         default="all",
-        help="what this process does; 'all' collects and evaluates (the only role of this version)",
+        help="what this process does: a collector counts and publishes its counts, an evaluator judges those of all "
+        "collectors, 'all' does both (the default)",
     )
     parser.add_argument("--listen", help="host:port, instead of web.listen")
 
@@ -38,21 +39,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run until SIGTERM or SIGINT; SIGHUP reloads; a second SIGTERM exits at once."""
     from sentinel.app.daemon import Daemon
-    from sentinel.app.sources import make_source
+    from sentinel.app.roles import Role
+    from sentinel.app.sources import make_ledger, make_reader, make_source
     from sentinel.app.statistics import LogCounter
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
-    from sentinel.logs import configure_logging
+    from sentinel.logs import configure_logging, get_logger
 
     clock = SystemClock()
     log_counter = LogCounter()
-    config = load_config(args.config)
+    hints: list[str] = []
+    config = load_config(args.config, hints=hints)
     handler = configure_logging(
         config.log.level, config.log.format, sys.stderr, monotonic=clock.monotonic, on_event=log_counter
     )
     daemon = Daemon(
-        lambda: load_config(args.config), make_source, clock, log_events=log_counter.counts, listen=args.listen
+        lambda: load_config(args.config),
+        make_source,
+        clock,
+        role=Role(args.role),
+        make_ledger=make_ledger,
+        make_reader=make_reader,
+        log_events=log_counter.counts,
+        listen=args.listen,
     )
+    log = get_logger(__name__)
+    for hint in hints:
+        log.info("config_hint", hint=hint)
     wanted = _Signals()
     daemon.start()
     gc.freeze()  # what is loaded by now stays: no collection has to walk it again

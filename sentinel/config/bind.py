@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ import yaml
 
 from sentinel.config import wording
 from sentinel.config.durations import Duration
-from sentinel.config.errors import ConfigError, Keys, Location
+from sentinel.config.errors import ConfigError, Keys, Location, format_path
 from sentinel.config.fields import IS_PATH
+from sentinel.config.java_names import UntakenError
 from sentinel.config.secrets import Secret, read_secret
 from sentinel.config.sizes import Bytes
 from sentinel.config.text import Scalar, check_tag, location_of, read_scalar
@@ -34,6 +36,8 @@ class Origin:
     """What ``${NAME}`` refers to."""
     directory: Path | None
     """What relative paths start from; None leaves them as they are."""
+    hints: list[str] = dataclasses.field(default_factory=list)
+    """Filled while reading: what is valid and had better be written otherwise."""
 
 
 def bind(origin: Origin, node: yaml.Node, hint: Any, keys: Keys = ()) -> Any:
@@ -105,6 +109,7 @@ def _bind_struct(origin: Origin, node: yaml.Node, struct: type[msgspec.Struct], 
     entries = _entries(origin, node, keys)
     hints = get_type_hints(struct, include_extras=True)
     fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    entries = _translated(origin, entries, struct, fields, keys)
     for name, (key_node, _) in entries.items():
         if name not in fields:
             _fail(origin, key_node, f"unknown key {name!r}", keys, wording.suggest(name, list(fields)))
@@ -122,6 +127,26 @@ def _bind_struct(origin: Origin, node: yaml.Node, struct: type[msgspec.Struct], 
         return struct(**values)
     except ConfigError as error:
         raise error.located(_find(origin, node, error.keys), (*keys, *error.keys)) from None
+
+
+def _translated(
+    origin: Origin,
+    entries: dict[str, tuple[yaml.Node, yaml.Node]],
+    struct: type[msgspec.Struct],
+    fields: Mapping[str, object],
+    keys: Keys,
+) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """Rename what stands under a name of another program's, where the Struct takes such."""
+    translate = getattr(struct, "translate_names", None)
+    if translate is None:
+        return entries
+    try:
+        renamed, hints = translate(entries, fields)
+    except UntakenError as error:
+        _fail(origin, entries[error.name][0], f"{error.name} is not taken", keys, error.hint)
+    place = f"{format_path(keys)}: " if keys else ""
+    origin.hints.extend(f"{place}{hint}" for hint in hints)
+    return dict(renamed)
 
 
 def _default(origin: Origin, field: msgspec.structs.FieldInfo, hint: Any) -> dict[str, Any]:

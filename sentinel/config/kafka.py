@@ -9,8 +9,13 @@ from msgspec import Meta
 
 from sentinel.config.addresses import parse_address
 from sentinel.config.durations import Duration
+from sentinel.config.encodings import needs_registry
 from sentinel.config.errors import ConfigError
 from sentinel.config.fields import PATTERN_MEANING, Text, bounded, parsed, path_to
+from sentinel.config.formats import Formats
+from sentinel.config.java_names import translate_names
+from sentinel.config.oauth import check_oauth
+from sentinel.config.registry import SchemaRegistry
 from sentinel.config.secrets import Secret
 from sentinel.config.sizes import Bytes
 
@@ -61,6 +66,8 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A member of a consumer group."""
 
+    translate_names = staticmethod(translate_names)
+
     bootstrap_servers: Annotated[
         list[str],
         Meta(
@@ -70,6 +77,20 @@ class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         ),
     ]
     topics: Annotated[Topics, Meta(description="The input topics.")]
+    formats: Annotated[
+        Formats, Meta(description="What the messages look like. Unset: sentinel's own events, as JSON.")
+    ] = msgspec.field(default_factory=Formats)
+    schema_registry: Annotated[
+        SchemaRegistry | None,
+        Meta(description="Where the schemas of Avro and Protobuf messages are looked up. Unset: from schema_file."),
+    ] = None
+    client: Annotated[
+        Literal["kafka-python", "confluent-kafka"],
+        Meta(
+            description="What reads. kafka-python is always there, and as fast here; confluent-kafka needs the extra "
+            "'confluent', for sites that run librdkafka everywhere. Every key means the same with both."
+        ),
+    ] = "kafka-python"
     group_id: Annotated[
         str, Meta(description="The consumer group that shares the partitions.", min_length=1, max_length=249)
     ] = "sentinel"
@@ -89,7 +110,7 @@ class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Meta(description="How the connection is protected. PLAINTEXT is the default of Kafka itself."),
     ] = "PLAINTEXT"
     sasl_mechanism: Annotated[
-        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None,
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] | None,
         Meta(description="How to log in; required with SASL_PLAINTEXT and SASL_SSL."),
     ] = None
     sasl_plain_username: Annotated[Text | None, Meta(description="The user to log in as.")] = None
@@ -97,6 +118,37 @@ class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         Secret | None, Meta(description="Its password; better as sasl_plain_password_file or ${ENV}.")
     ] = None
     sasl_plain_password_file: Annotated[Text | None, path_to("A file that holds the password.")] = None
+    sasl_oauth_token_endpoint_url: Annotated[
+        Text | None,
+        Meta(
+            description="Where OAUTHBEARER gets its tokens by client credentials: the token endpoint of an identity "
+            "provider, https (http on this machine alone).",
+            examples=["https://idp.example.org/realms/main/protocol/openid-connect/token"],
+        ),
+    ] = None
+    sasl_oauth_client_id: Annotated[Text | None, Meta(description="The client that asks for tokens.")] = None
+    sasl_oauth_client_secret: Annotated[
+        Secret | None, Meta(description="Its secret; better as sasl_oauth_client_secret_file or ${ENV}.")
+    ] = None
+    sasl_oauth_client_secret_file: Annotated[Text | None, path_to("A file that holds the client's secret.")] = None
+    sasl_oauth_scope: Annotated[
+        Text | None, Meta(description="What the token is asked for. Unset: the provider's default.")
+    ] = None
+    sasl_oauth_cafile: Annotated[
+        Text | None,
+        path_to("Certificates of the authorities to trust when tokens are asked for. Unset: those of the system."),
+    ] = None
+    sasl_oauth_token_file: Annotated[
+        Text | None,
+        path_to(
+            "A file with a token that something else renews, as Kubernetes does for service accounts; read at each "
+            "login. Instead of an endpoint."
+        ),
+    ] = None
+    sasl_oauth_extensions: Annotated[
+        dict[str, str],
+        Meta(description="Sent beside the token, for brokers that want it.", examples=[{"logicalCluster": "lkc-1"}]),
+    ] = msgspec.field(default_factory=dict)
     ssl_cafile: Annotated[
         Text | None, path_to("Certificates of the authorities to trust. Unset: those of the system.")
     ] = None
@@ -169,12 +221,24 @@ class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
                 parse_address(server, default_port=KAFKA_PORT)
             except ValueError as error:
                 raise ConfigError(str(error), keys=("bootstrap_servers", index)) from error
+        self._check_schemas()
         self._check_sasl()
+        check_oauth(self)
         if self.ssl_keyfile is not None and self.ssl_certfile is None:
             raise ConfigError("ssl_keyfile needs ssl_certfile", keys=("ssl_keyfile",))
 
+    def _check_schemas(self) -> None:
+        for topic in self.formats.__struct_fields__:
+            format_ = getattr(self.formats, topic)
+            if self.schema_registry is None and needs_registry(format_):
+                keys = ("formats", topic, "encoding")
+                hint = "set source.kafka.schema_registry, or schema_file beside encoding"
+                raise ConfigError(f"{format_.encoding} needs a schema", keys=keys, hint=hint)
+
     def _check_sasl(self) -> None:
-        needed = ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
+        needed: tuple[str, ...] = ("sasl_mechanism", "sasl_plain_username", "sasl_plain_password")
+        if self.sasl_mechanism == "OAUTHBEARER" and self.security_protocol.startswith("SASL_"):
+            needed = ("sasl_mechanism",)
         given = [name for name in needed if getattr(self, name) is not None]
         if self.security_protocol.startswith("SASL_"):
             missing = [name for name in needed if name not in given]

@@ -16,7 +16,9 @@ from sentinel.config.settings import Config
 from sentinel.config.text import compose
 
 
-def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None = None) -> Config:
+def load_config(
+    path: str | os.PathLike[str], environ: Mapping[str, str] | None = None, *, hints: list[str] | None = None
+) -> Config:
     """Read a configuration file.
 
     Parameters
@@ -25,6 +27,8 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
         A YAML file in UTF-8. Relative paths in it start from its folder.
     environ : mapping, optional
         What ``${NAME}`` refers to; the process's environment by default.
+    hints : list of str, optional
+        Filled with what is valid and had better be written otherwise.
 
     Raises
     ------
@@ -44,7 +48,8 @@ def load_config(path: str | os.PathLike[str], environ: Mapping[str, str] | None 
         # Not chained: the cause holds the whole file, secrets included.
         raise ConfigError("not UTF-8 text", location=Location(source, line)) from None
     directory = Path(path).absolute().parent
-    return parse_config(text, source, os.environ if environ is None else environ, directory=directory)
+    known = os.environ if environ is None else environ
+    return parse_config(text, source, known, directory=directory, hints=hints)
 
 
 def parse_config(
@@ -53,6 +58,7 @@ def parse_config(
     environ: Mapping[str, str] | None = None,
     *,
     directory: Path | None = None,
+    hints: list[str] | None = None,
 ) -> Config:
     """Read a configuration from text.
 
@@ -66,6 +72,8 @@ def parse_config(
         What ``${NAME}`` refers to; nothing by default.
     directory : Path, optional
         What relative paths start from; without it they are left as they are.
+    hints : list of str, optional
+        Filled with what is valid and had better be written otherwise.
 
     Raises
     ------
@@ -73,7 +81,7 @@ def parse_config(
         At the first fault, with its line and column.
     """
     node = compose(text, source)
-    config = bind(Origin(source, environ or {}, directory), node, Config)
+    config = bind(Origin(source, environ or {}, directory, [] if hints is None else hints), node, Config)
     if not isinstance(config, Config):  # pragma: no cover # bind's result follows its argument
         raise TypeError(type(config).__name__)
     return config

@@ -28,7 +28,11 @@ configuration; [the JSON Schema](config.schema.json) is made from the same, for 
 - A relative path starts from the folder of the configuration.
 - A reload (SIGHUP, or `POST /-/reload`) takes all of it but {restart}, which need a restart.
 
-Examples: [the smallest](../../configs/minimal.yaml), [Kafka over TLS](../../configs/kafka.yaml).
+Examples: [the smallest](../../configs/minimal.yaml), [Kafka](../../configs/kafka.yaml),
+[Kafka with tokens over TLS](../../configs/secure-kafka.yaml),
+[collectors and an evaluator](../../configs/scale-out.yaml),
+[Avro with a schema registry](../../configs/schema-registry.yaml), [KServe](../../configs/kserve.yaml),
+[events posted over HTTP](../../configs/http.yaml).
 
 """
 

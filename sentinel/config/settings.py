@@ -12,8 +12,10 @@ from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError
 from sentinel.config.fields import PATTERN_MEANING, Text, bounded, parsed, path_to
 from sentinel.config.grafana import Grafana
+from sentinel.config.http_source import HttpSource
 from sentinel.config.kafka import KafkaSource
 from sentinel.config.model import Model
+from sentinel.config.secrets import Secret
 from sentinel.config.sizes import Bytes
 from sentinel.config.times import parse_time_us
 
@@ -22,15 +24,23 @@ _WebAddress = Annotated[
     Meta(min_length=1, pattern=r"^https?://[^\s]+$", extra={PATTERN_MEANING: "has to begin with https:// or http://"}),
 ]
 
+MIN_KEY_CHARACTERS = 32
+"""128 bits as hexadecimal digits: too many to be tried."""
+
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the daemon reads events."""
 
     kafka: Annotated[KafkaSource | None, Meta(description="Read events as a member of a Kafka consumer group.")] = None
+    http: Annotated[
+        HttpSource | None, Meta(description="Take events in over HTTP, by POST /v1/events. {} takes the defaults.")
+    ] = None
 
     def __post_init__(self) -> None:
-        if self.kafka is None:
-            raise ConfigError("a source needs a kind", hint="supported: kafka")
+        if self.kafka is None and self.http is None:
+            raise ConfigError("a source needs a kind", hint="supported: kafka, http")
+        if self.kafka is not None and self.http is not None:
+            raise ConfigError("events come by one way: kafka or http", keys=("http",), hint="remove one of them")
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +58,16 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             Duration.parse("10m"),
         ),
     ] = parsed(Duration, "5s")
+    hash_key: Annotated[
+        Secret | None,
+        Meta(
+            description="A secret of 32 characters or more (openssl rand -hex 32) that goes into the hashes of ids, "
+            "entities and training rows, so that nobody without it can try whether an id is among what is stored. "
+            "Better as hash_key_file or ${ENV}. It cannot change while state or a baseline made with it are in use. "
+            "Unset: hashes without a key."
+        ),
+    ] = None
+    hash_key_file: Annotated[Text | None, path_to("A file that holds hash_key.")] = None
     fsync: Annotated[
         bool,
         Meta(
@@ -63,6 +83,11 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             Bytes.parse("16TiB"),
         ),
     ] = parsed(Bytes, "64GiB")
+
+    def __post_init__(self) -> None:
+        if self.hash_key is not None and len(self.hash_key.reveal()) < MIN_KEY_CHARACTERS:
+            message = f"must have at least {MIN_KEY_CHARACTERS} characters"
+            raise ConfigError(message, keys=("hash_key",), hint="openssl rand -hex 32")
 
 
 class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -101,6 +126,13 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         list[Text],
         Meta(description="Names of users and tokens that may write: acknowledge, reload. All others only read."),
     ] = msgspec.field(default_factory=list)
+    producers: Annotated[
+        list[Text],
+        Meta(
+            description="Names of users and tokens that may post events, where source.http takes them, and nothing "
+            "else: they read no report. Who writes may not post: give a service a token of its own."
+        ),
+    ] = msgspec.field(default_factory=list)
     allowed_hosts: Annotated[
         list[Text],
         Meta(
@@ -116,6 +148,14 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             "one with {alert} in place of its name, as `sentinel rules --runbook-base` takes it. Unset: the pages name "
             "the file.",
             examples=["https://runbooks.example.org/sentinel", "https://wiki.example.org/?page={alert}"],
+        ),
+    ] = None
+    evaluator: Annotated[
+        _WebAddress | None,
+        Meta(
+            description="Where the page of the evaluator is: the page of a collector, which has no models, leads "
+            "there. Unset: it says so without a link.",
+            examples=["https://sentinel.example.org/"],
         ),
     ] = None
     requests_per_second: Annotated[
@@ -137,8 +177,13 @@ class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = 512
 
     def __post_init__(self) -> None:
-        if self.writers and self.config_file is None and self.bearer_token_file is None:
-            raise ConfigError("nobody can log in", keys=("writers",), hint="set config_file or bearer_token_file")
+        for named in ("writers", "producers"):
+            if getattr(self, named) and self.config_file is None and self.bearer_token_file is None:
+                raise ConfigError("nobody can log in", keys=(named,), hint="set config_file or bearer_token_file")
+        both = sorted(set(self.writers) & set(self.producers))
+        if both:
+            hint = "a producer posts events and does nothing else: give it a token of its own"
+            raise ConfigError(f"{both[0]!r} is a writer too", keys=("producers",), hint=hint)
         try:
             parse_address(self.listen)
         except ValueError as error:
@@ -178,10 +223,19 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             examples=["2000-01-01T00:00:00Z"],
         ),
     ] = "2000-01-01T00:00:00Z"
+    dead_letter_values: Annotated[
+        Literal["redacted", "kept"],
+        Meta(
+            description="Whether what a bad event held is kept. 'redacted', the default, keeps its place, reason, size "
+            "and hash, so that nothing of whom it is about is stored; 'kept' adds its first bytes to the file and "
+            "writes all of it to the topic."
+        ),
+    ] = "redacted"
     dead_letter_head_bytes: Annotated[
         Bytes,
         bounded(
-            "First bytes of a bad event that are kept. 256 shows what it is and little of whom it is about.",
+            "First bytes of a bad event that the file holds where dead_letter_values are kept. 256 shows what it is "
+            "and little of whom it is about.",
             Bytes.parse("0B"),
             Bytes.parse("64KiB"),
         ),
@@ -280,3 +334,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             if first != index:
                 message = f"{model.name!r} version {model.version!r} is already models[{first}]"
                 raise ConfigError(message, keys=("models", index))
+        http = None if self.source is None else self.source.http
+        if http is not None and http.fsync and not self.state.fsync:
+            hint = "events are let go once they are counted, so both have to be on disk: set both, or neither"
+            raise ConfigError("source.http.fsync needs it", keys=("state", "fsync"), hint=hint)

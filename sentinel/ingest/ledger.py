@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+import msgspec
+
 from sentinel.errors import RecoverableError
 
 Records = Mapping[bytes, bytes | None]
-"""Records by key; None in place of a value forgets the key."""
+"""Records by key; None in place of a value forgets the key.
+
+A key is a JSON list whose second item is the input partition, as :mod:`sentinel.pipeline.published` writes it.
+"""
 
 
 class FencedError(RecoverableError):
@@ -16,7 +21,35 @@ class FencedError(RecoverableError):
 
 
 class LedgerError(RecoverableError):
-    """The ledger does not answer, or did not take a write: nothing of that write stands, and it may be tried again."""
+    """The ledger does not answer, or did not take a write: all of it or nothing stands, and it may be tried again.
+
+    Which of the two is not known where the answer to the end of a transaction was lost. Writing once more is right
+    either way.
+    """
+
+
+def partition_of(key: bytes) -> int | None:
+    """The input partition that a record is of; None for a key that is no ledger's.
+
+    Examples
+    --------
+    >>> partition_of(b'["progress",3]')
+    3
+    >>> partition_of(b"something else") is None
+    True
+    """
+    try:
+        return _decode_key(key).partition
+    except msgspec.MsgspecError:
+        return None
+
+
+class _Key(msgspec.Struct, array_like=True):
+    kind: str
+    partition: int
+
+
+_decode_key = msgspec.json.Decoder(_Key).decode
 
 
 class Ledger(Protocol):
@@ -63,7 +96,7 @@ class Ledger(Protocol):
         FencedError
             If somebody else has claimed the partition.
         LedgerError
-            If the write did not succeed; nothing of it is ever seen.
+            If the write did not succeed: readers see all of it or nothing, and it is to be tried again.
         """
         ...
 

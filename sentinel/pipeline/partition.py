@@ -34,7 +34,15 @@ from sentinel.events.rankings import RELEVANCE, Relevances
 from sentinel.pipeline import tally as results
 from sentinel.pipeline.ahead import GRADED_HEADER, N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
 from sentinel.pipeline.backfills import BackfillJoin
-from sentinel.pipeline.checkpoint import CheckpointMeta, put_checkpoint, put_panes, read_checkpoint, read_panes
+from sentinel.pipeline.checkpoint import (
+    CheckpointMeta,
+    pane_name,
+    put_checkpoint,
+    put_panes,
+    read_checkpoint,
+    read_panes,
+)
+from sentinel.pipeline.halves import HalfJoin
 from sentinel.pipeline.hold import NEVER
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
@@ -42,6 +50,7 @@ from sentinel.pipeline.stored_rows import rounds, rows_of
 from sentinel.pipeline.tally import Tally
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.checks import check_dtype, check_predictions, has_findings
+from sentinel.summaries.layout import Layout
 from sentinel.summaries.outcome import stored_values, with_outcomes, write_outcomes
 from sentinel.summaries.panes import PaneBook, PaneSeries
 from sentinel.summaries.rows import HEADER, LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
@@ -94,6 +103,7 @@ class PartitionPipeline:
         self._unsaved: dict[int, set[int]] = defaultdict(set)
         self._vanished: dict[int, set[int]] = defaultdict(set)
         self._restore()
+        self._halves = HalfJoin(partition, store, self.tally)
         self._backfills = BackfillJoin(store, self.tally, self._by_id, self._books, self._keep_by_model, self._widen)
 
     # -- events in ----------------------------------------------------------------------------------------------
@@ -104,10 +114,14 @@ class PartitionPipeline:
         Returns
         -------
         list of DeadLetter
-            All that were refused, by the codec or here (duplicate ids, predictions older than the horizon).
+            All that were refused, by the codec or here (duplicate ids, predictions older than the horizon, requests
+            whose response never came).
         """
+        completed, unpaired = self._halves.take(batch.halves)
         self.tally.refuse(batch.dead_letters)
-        refused = self._predictions([group for group in batch.predictions if len(group)])
+        for kind, n in batch.passed_over.items():
+            self.tally.count(kind, results.PASSED_OVER, n)
+        refused = [*unpaired, *self._predictions([g for g in (*batch.predictions, *completed) if len(g)])]
         self.tally.refuse(refused)
         self._outcomes([group for group in batch.outcomes if len(group)])
         self._backfills.apply(batch.backfills)
@@ -362,6 +376,24 @@ class PartitionPipeline:
         )
 
     @property
+    def layout_numbers(self) -> dict[str, int]:
+        """The number of each layout in the store, by its digest; of those that are not configured now, too."""
+        return dict(self._layout_ids)
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Pane width of each layout, in microseconds by its digest, as of the last checkpoint."""
+        return {digest: self._widths[n] for digest, n in self._layout_ids.items() if n in self._widths}
+
+    def save_halves(self) -> None:
+        """Write the halves that wait into the open transaction, as :meth:`checkpoint` does; the caller commits."""
+        self._halves.save()
+
+    def stored_pane(self, layout: Layout, start: int) -> bytes | None:
+        """A pane as the checkpoint holds it."""
+        return self._store.get_state(pane_name(self._layout_ids[layout.digest], start))
+
+    @property
     def n_joined(self) -> int:
         """Predictions whose outcome came."""
         return self._noted(results.JOINED)
@@ -412,6 +444,7 @@ class PartitionPipeline:
             self.expired_until,
             self.joined_until,
         )
+        self._halves.save()
         put_checkpoint(self._store, meta, self.tally)
         self._store.commit()
         self._unsaved.clear()

@@ -31,7 +31,7 @@ def outcomes_through(views: Iterable[Progress], plan: ModelPlan) -> int:
 
     Parameters
     ----------
-    views : iterable of PartitionView, or of what a checkpoint says
+    views : iterable of CountedView, or of what a checkpoint says
     plan : ModelPlan
 
     Returns

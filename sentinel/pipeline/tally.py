@@ -11,7 +11,7 @@ from sentinel.events.batch import DeadLetter
 
 ACCEPTED, DUPLICATE, DEAD_LETTER = "accepted", "duplicate", "dead_letter"
 JOINED, CORRECTED, LATE, STALE = "joined", "corrected", "late", "stale"
-EMPTY = "empty"
+EMPTY, PASSED_OVER = "empty", "passed_over"
 MATURED, UNLABELLED, ASSUMED_NEGATIVE = "matured", "unlabelled", "assumed_negative"
 ORPHANED, RETIRED = "orphaned", "retired"
 
@@ -24,6 +24,7 @@ class _Stored(msgspec.Struct, array_like=True):
     dead_letters: Sequence[tuple[str, int]]
     n_waiting: int
     n_backfills_waiting: int = 0
+    n_halves_waiting: int = 0
 
 
 class Tally:
@@ -31,8 +32,9 @@ class Tally:
 
     ``events[kind, result]`` and ``n_waiting`` add up to the events read: an outcome is counted once its fate is known,
     until then it is one of the ``n_waiting`` whose prediction is not here. So the counts are the same whichever of the
-    two came first. Backfills wait apart, as ``n_backfills_waiting``. ``models[model, version, name]`` splits what can
-    be told apart by model version.
+    two came first. Backfills wait apart, as ``n_backfills_waiting``; requests and responses that were logged apart wait
+    for each other as ``n_halves_waiting``, and are counted as the predictions that they become.
+    ``models[model, version, name]`` splits what can be told apart by model version.
     ``dead_letters[reason]`` says why events were refused.
     """
 
@@ -42,6 +44,7 @@ class Tally:
         self.dead_letters: Counter[str] = Counter()
         self.n_waiting = 0
         self.n_backfills_waiting = 0
+        self.n_halves_waiting = 0
 
     def refuse(self, letters: Iterable[DeadLetter]) -> None:
         """Count dead letters."""
@@ -65,7 +68,8 @@ class Tally:
         """Encode for the checkpoint; equal tallies have equal bytes."""
         events, models = (sorted((*key, n) for key, n in counter.items()) for counter in (self.events, self.models))
         letters = sorted(self.dead_letters.items())
-        return msgspec.msgpack.encode(_Stored(events, models, letters, self.n_waiting, self.n_backfills_waiting))
+        stored = _Stored(events, models, letters, self.n_waiting, self.n_backfills_waiting, self.n_halves_waiting)
+        return msgspec.msgpack.encode(stored)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tally:
@@ -79,6 +83,7 @@ class Tally:
         stored = msgspec.msgpack.decode(data, type=_Stored)
         tally = cls()
         tally.n_waiting, tally.n_backfills_waiting = stored.n_waiting, stored.n_backfills_waiting
+        tally.n_halves_waiting = stored.n_halves_waiting
         tally.events.update({(kind, result): n for kind, result, n in stored.events})
         tally.models.update({(model, version, name): n for model, version, name, n in stored.models})
         tally.dead_letters.update(dict(stored.dead_letters))
@@ -94,6 +99,7 @@ def add_up(tallies: Iterable[Tally]) -> Tally:
         total.dead_letters.update(tally.dead_letters)
         total.n_waiting += tally.n_waiting
         total.n_backfills_waiting += tally.n_backfills_waiting
+        total.n_halves_waiting += tally.n_halves_waiting
     return total
 
 

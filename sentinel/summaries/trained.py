@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sentinel.events.batch import I64, Predictions
+from sentinel.events.hash_key import HashKey
 from sentinel.summaries.bloom import BloomFilter
 from sentinel.summaries.fingerprints import row_fingerprints
 
@@ -26,10 +27,13 @@ class TrainedOn:
         Fingerprints of their inputs; None where they are not known: then no row is marked as seen.
     entities : BloomFilter or None
         Keys of their entities; None likewise.
+    hash_key : HashKey or None
+        Went into both: into the keys of entities when they were read, into the fingerprints here.
     """
 
     rows: BloomFilter | None = None
     entities: BloomFilter | None = None
+    hash_key: HashKey | None = None
 
     def marks(self, predictions: Predictions) -> npt.NDArray[np.uint8]:
         """Tell of each prediction what training has seen of it.
@@ -43,7 +47,9 @@ class TrainedOn:
         named = predictions.groups != 0
         marks: npt.NDArray[np.uint8] = named.astype(np.uint8) * np.uint8(NAMED)
         if self.rows is not None:
-            marks |= self.rows.contains(row_fingerprints(predictions)).astype(np.uint8) * np.uint8(SEEN_ROW)
+            prints = row_fingerprints(predictions)
+            prints = prints if self.hash_key is None else self.hash_key.keyed(prints)
+            marks |= self.rows.contains(prints).astype(np.uint8) * np.uint8(SEEN_ROW)
         if self.entities is not None:
             seen = self.entities.contains(predictions.groups) & named
             marks |= seen.astype(np.uint8) * np.uint8(SEEN_ENTITY)

@@ -214,6 +214,22 @@ def test_garbage_is_counted_and_does_not_stop_the_stream(make_daemon: MakeDaemon
     assert 'sentinel_events_total{kind="prediction",result="dead_letter"} 5' in metrics
 
 
+def test_a_reload_neither_drops_nor_repeats_what_was_counted(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
+    """The counters of a process go on over a new configuration: no fall that rates would take for a restart."""
+    running = make_daemon()
+    running.daemon.start()
+    good = [event for event in world.queue if event.kind == "prediction"][:100]
+    running.publish([good[0]._replace(payload=b"\x00garbage", key=b"bad"), *good])
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 100, SECONDS, "the good events")
+    counted = {("prediction", "accepted"): 100, ("prediction", "dead_letter"): 1}
+    assert running.daemon.statistics().events == counted
+    running.daemon.reload()
+    assert running.daemon.statistics().events == counted
+    assert running.daemon.statistics().dead_letters == {"not_json": 1}
+    wait_until(lambda: _get(running, "/readyz")[0] == 200, SECONDS, "the new configuration to be ready")
+    assert running.daemon.statistics().events == counted
+
+
 def test_a_bad_web_file_stops_the_start_and_later_only_shows(make_daemon: MakeDaemon, tmp_path: Path) -> None:
     """At the start it is one clear line and nothing runs; while running the old version stands and a metric is 0."""
     running, file = make_daemon(), tmp_path / "web.yml"

@@ -29,6 +29,8 @@ SETTLE_SECONDS = 30.0
 
 # What this stream cannot show, by board: the panel, the legend, and why. Everything else has data.
 _REPAIR = "the target leak is one feature's, and no repair of the offline estimate is known for it"
+_ONE_PROCESS = "one process counts and judges, so there is no summaries topic"
+_NO_POSTS = "events come from a source in memory, and none is posted"
 EMPTY: Mapping[str, Mapping[tuple[str, str], str]] = {
     "sentinel-model": {
         ("What a repair explains", "without {{repair}}"): _REPAIR,
@@ -38,7 +40,25 @@ EMPTY: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("Values written after the prediction", "{{feature}}, {{side}}"): "the events bring no feature times",
         ("Values that were served otherwise", "{{feature}}"): "no value is recomputed afterwards",
     },
-    "sentinel-daemon": {("Log events", "{{level}} {{event}}"): "nothing goes wrong, so nothing is counted"},
+    "sentinel-daemon": {
+        ("Log events", "{{level}} {{event}}"): "nothing goes wrong, so nothing is counted",
+        ("Counts on their way", "{{instance}}"): _ONE_PROCESS,
+        ("Records of counts", "{{result}}"): _ONE_PROCESS,
+        ("Partitions that move", "rebuilding, {{instance}}"): _ONE_PROCESS,
+        ("Partitions that move", "fenced, {{instance}}"): _ONE_PROCESS,
+        ("Events missed", "removed from {{topic}}"): "a source in memory has no retention",
+        ("Events missed", "short rebuilds, {{instance}}"): _ONE_PROCESS,
+        ("Events missed", "altered by the disk, {{instance}}"): _NO_POSTS,
+        ("Since counts were published", "{{instance}}"): _ONE_PROCESS,
+        ("Counts that were not published", "{{instance}}"): _ONE_PROCESS,
+        ("Failures", "posted events, {{instance}}"): _NO_POSTS,
+        ("Events posted", "{{result}}"): _NO_POSTS,
+        ("Requests that post", "{{result}}"): _NO_POSTS,
+        ("Log of accepted events", "taken, {{instance}}"): _NO_POSTS,
+        ("Log of accepted events", "limit, {{instance}}"): _NO_POSTS,
+        ("Time to write posts", "half"): _NO_POSTS,
+        ("Time to write posts", "99 of 100"): _NO_POSTS,
+    },
 }
 
 

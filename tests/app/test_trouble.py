@@ -27,7 +27,7 @@ def test_wide_model_can_be_taken_out(
     """When the model with the widest rows goes, the stores keep their width and counting goes on."""
     running = make_daemon()
     with monkeypatch.context() as wider:
-        wider.setattr("sentinel.app.graph.row_bytes", lambda _: 256)
+        wider.setattr("sentinel.app.collecting.row_bytes", lambda _: 256)
         running.daemon.start()
         running.publish(world.queue[:500])
         wait_until(lambda: _predictions(running) > 0, SECONDS, "the first counts")

@@ -50,6 +50,14 @@ def test_a_valid_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert capsys.readouterr().out == f"{path}: valid; models: churn/7; source: none (files only)\n"
 
 
+@pytest.mark.parametrize(("name", "source"), [("http", "http"), ("kafka", "kafka"), ("minimal", "none (files only)")])
+def test_the_way_in_is_named(name: str, source: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The line says how events come, as the examples have it."""
+    path = Path(__file__).parents[2] / f"configs/{name}.yaml"
+    assert cli.main(["check-config", str(path)]) == 0
+    assert capsys.readouterr().out.endswith(f"source: {source}\n")
+
+
 def test_an_invalid_configuration(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Status 1, nothing on standard output, one line with the place on standard error."""
     path = _write(tmp_path, GOOD + "    alerts: {aplha: 1}\n")
@@ -90,6 +98,17 @@ def test_what_guards_the_port_is_checked_too(
     assert output.err.count("\n") == 1
     assert fault in output.err
     assert "secret-word" not in output.err
+    assert cli.main(["check-config", path, "--without-files"]) == 0
+
+
+def test_what_reads_the_formats_is_checked_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A schema that is not there has its place, unless it is on another machine."""
+    topics = "topics: {predictions: p, outcomes: o}"
+    formats = "formats: {predictions: {encoding: avro, schema_file: event.avsc}}"
+    source = f'source: {{kafka: {{bootstrap_servers: ["kafka:9092"], {topics}, {formats}}}}}\n'
+    path = _write(tmp_path, GOOD + source)
+    assert cli.main(["check-config", path]) == 1
+    assert "event.avsc: cannot read the schema: No such file or directory" in capsys.readouterr().err
     assert cli.main(["check-config", path, "--without-files"]) == 0
 
 

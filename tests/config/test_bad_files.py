@@ -39,10 +39,75 @@ MESSAGES = {
     "1h30m, not the number 15",
     "duration_short": "5:24: evaluation.interval: must be at least 100ms, not 10ms",
     "empty": " the file is empty (it needs at least apiVersion and models)",
+    "encoding_message_unused": "7:75: source.kafka.formats.predictions.message: message has no effect with "
+    "encoding avro (it is for protobuf)",
+    "encoding_no_message": "7:59: source.kafka.formats.outcomes.schema_file: a descriptor set holds many messages: "
+    "name one with message (its full name, for example example.v1.Prediction)",
+    "encoding_no_schema": "7:39: source.kafka.formats.predictions.encoding: avro needs a schema (set "
+    "source.kafka.schema_registry, or schema_file beside encoding)",
+    "encoding_schema_unused": "7:42: source.kafka.formats.predictions.schema_file: schema_file has no effect with "
+    "encoding json (it is for avro, protobuf)",
+    "encoding_unframed": "7:57: source.kafka.formats.predictions.framed: without framing no message names its schema "
+    "(set schema_file)",
     "feature_is_column": "5:23: models[0].features.score: 'score' is the column of score, not a feature",
     "feature_name_empty": "5:20: models[0].features['']: the name of a feature has 1 to 256 characters, "
     "none of them control characters",
-    "java_name": "9:5: source.kafka: unknown key 'bootstrap.servers' (did you mean 'bootstrap_servers'?)",
+    "format_alone_id": "12:51: source.kafka.formats.predictions.inference.group: group names an input, and "
+    "responses_alone has none",
+    "format_annotation": "12:35: source.kafka.formats.predictions.inference.version_from: version_from: "
+    "annotation and version_annotation need each other",
+    "format_column_classes": "12:29: source.kafka.formats.predictions.inference.column: column has no effect "
+    "beside classes",
+    "format_constant_and_path": "12:25: source.kafka.formats.predictions.fields.model: one of constant and "
+    "path is needed",
+    "format_constant_unit": "12:49: source.kafka.formats.predictions.fields.model.unit: a constant has no unit",
+    "format_data_shape": "10:48: source.kafka.formats.predictions.data_shape: data_shape has no effect without "
+    "shape: cloudevents",
+    "format_features_nowhere": "12:67: source.kafka.formats.predictions.fields.features: one of `of` and "
+    "`named` is needed",
+    "format_id_not_named": "12:59: source.kafka.formats.predictions.inference.prediction_id: 'c' is not in "
+    "feature_names (name the column in its place among the features; it is not counted as one)",
+    "format_inference_for_outcomes": "10:47: source.kafka.formats.outcomes.inference: inference is for "
+    "predictions; outcomes have the section truth",
+    "format_model_twice": "12:43: source.kafka.formats.predictions.inference.models: models has no effect beside model",
+    "format_names_twice": "12:43: source.kafka.formats.predictions.inference.feature_names[2]: 'a' stands twice",
+    "format_no_fields": "10:28: source.kafka.formats.predictions.shape: fields needs the section fields",
+    "format_no_outcome": "12:17: source.kafka.formats.outcomes.fields: an outcome needs outcome or relevance",
+    "format_no_score": "12:17: source.kafka.formats.predictions.fields: a prediction needs score, scores or items",
+    "format_outcomes_kserve": "10:25: source.kafka.formats.outcomes.shape: kserve holds predictions",
+    "format_path": "12:59: source.kafka.formats.predictions.fields.prediction_id: not a path: 'a..b' has no "
+    'name after the dot at character 2 (for example payload.user["full name"], rows[0].id, $key)',
+    "format_path_part": "12:59: source.kafka.formats.predictions.fields.prediction_id: no part of a message: "
+    "'$offset' (there are $, $key, $timestamp and $header.NAME) (for example payload.user[\"full name\"], "
+    "rows[0].id, $key)",
+    "format_records_outcome": "10:43: source.kafka.formats.outcomes.records: an outcome needs outcome",
+    "format_records_score": "10:46: source.kafka.formats.predictions.records: a prediction needs score or classes",
+    "format_shape": "10:28: source.kafka.formats.predictions.shape: must be one of canonical, fields, "
+    "cloudevents, kserve, seldon-v1, seldon-v2, open-inference, bentoml, sagemaker-capture, "
+    "sagemaker-ground-truth, not 'kserv' (did you mean 'kserve'?)",
+    "format_truth_as_predictions": "10:28: source.kafka.formats.predictions.shape: sagemaker-ground-truth "
+    "holds outcomes",
+    "format_truth_for_predictions": "10:46: source.kafka.formats.predictions.truth: truth is for outcomes; "
+    "predictions have the section inference",
+    "format_truth_model_twice": "10:66: source.kafka.formats.outcomes.truth.models: models has no effect beside model",
+    "format_truth_without_model": "10:25: source.kafka.formats.outcomes.shape: sagemaker-ground-truth needs "
+    "truth.model: its records name no model",
+    "format_unused_section": "12:18: source.kafka.formats.predictions.records: records has no effect with "
+    "kserve (it is for bentoml)",
+    "format_version_twice": "12:45: source.kafka.formats.predictions.inference.versions: versions has no "
+    "effect beside version",
+    "format_where_path": "12:72: source.kafka.formats.predictions.fields.where['[x]']: not a path: '[x]' at "
+    'character 1 (for example payload.user["full name"], rows[0].id, $key)',
+    "format_without_alone": "12:92: source.kafka.formats.predictions.fields.features.without: without leaves "
+    "members of `of` out, which is not given",
+    "http_encoding": "8:31: source.http.formats.predictions.encoding: over HTTP events are JSON",
+    "http_fsync": "8:10: state.fsync: source.http.fsync needs it (events are let go once they are counted, so both "
+    "have to be on disk: set both, or neither)",
+    "http_log_small": "6:25: source.http.max_log_bytes: is too small for max_request_bytes (at least 64MiB)",
+    "http_pending_small": "6:29: source.http.max_pending_bytes: has no room for two requests of max_request_bytes "
+    "(at least 8MiB)",
+    "java_name": "9:5: source.kafka: bootstrap.servers is not taken (bootstrap_servers is given too and means the "
+    "same: keep bootstrap_servers)",
     "key_not_text": "2:3: a key is text, not a list",
     "keyfile_alone": "9:18: source.kafka.ssl_keyfile: ssl_keyfile needs ssl_certfile",
     "launch_small": "5:31: models[0].alerts.launch_outcomes: 100 is below minimum_outcomes 200",
@@ -59,12 +124,27 @@ MESSAGES = {
     "not_a_mapping": "1:1: expected a mapping, got a list",
     "not_utf8": "5: not UTF-8 text",
     "not_yaml": "3:1: not valid YAML: expected the node content, but found '<stream end>'",
+    "producer_writes": "7:14: web.producers: 'serving' is a writer too (a producer posts events and does nothing else: "
+    "give it a token of its own)",
+    "producers_alone": "6:14: web.producers: nobody can log in (set config_file or bearer_token_file)",
     "range_of_categories": "5:48: models[0].features.age.range: a range is for numbers, and this feature is "
     "categorical",
     "range_of_nothing": "5:29: models[0].features.age.range: at least one of the two numbers is needed",
     "range_of_one": "5:29: models[0].features.age.range: needs at least 2 items, not 1",
     "range_reversed": "5:29: models[0].features.age.range: the lowest number 120 lies above the highest 0",
     "runbooks_script": "5:17: web.runbooks: has to begin with https:// or http://",
+    "registry_keyfile_alone": "7:69: source.kafka.schema_registry.ssl_keyfile: ssl_keyfile needs ssl_certfile",
+    "registry_no_address": "7:30: source.kafka.schema_registry.urls[0]: is not an http or https address (for "
+    "example https://registry.example.org:8081)",
+    "registry_no_password": "7:66: source.kafka.schema_registry.username: username needs password",
+    "registry_query": "7:30: source.kafka.schema_registry.urls[0]: holds more than host, port and path (for "
+    "example https://registry.example.org:8081)",
+    "registry_tls_unused": "7:67: source.kafka.schema_registry.ssl_cafile: ssl_cafile has no effect: no address begins "
+    "with https://",
+    "registry_two_logins": "7:98: source.kafka.schema_registry.bearer_token: there are two ways to log in (keep "
+    "username or token)",
+    "registry_user_in_address": "7:30: source.kafka.schema_registry.urls[0]: holds a user (set username and "
+    "password_file beside urls)",
     "sasl_incomplete": "9:24: source.kafka.security_protocol: SASL_SSL needs sasl_plain_username, sasl_plain_password",
     "sasl_unused": "9:26: source.kafka.sasl_plain_password: sasl_plain_password has no effect with "
     "PLAINTEXT (set security_protocol to SASL_SSL or SASL_PLAINTEXT)",
@@ -84,7 +164,8 @@ MESSAGES = {
     "slice_empty": "5:14: models[0].slices[0]: the name of a slice has 1 to 256 characters, none of them "
     "control characters",
     "slice_twice": "5:22: models[0].slices[1]: the slice 'region' is already slices[0]",
-    "source_empty": "5:9: source: a source needs a kind (supported: kafka)",
+    "source_both": "7:9: source.http: events come by one way: kafka or http (remove one of them)",
+    "source_empty": "5:9: source: a source needs a kind (supported: kafka, http)",
     "tag": "2:9: models: tags are not supported (quote a value that begins with !)",
     "task_unknown": "5:11: models[0].task: must be one of binary, multiclass, regression, ranking, not "
     "'binery' (did you mean 'binary'?)",

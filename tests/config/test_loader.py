@@ -13,6 +13,7 @@ from sentinel.config.errors import Location, format_path
 from sentinel.config.text import expand
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = sorted((ROOT / "configs").glob("*.yaml"))
 MINIMAL = 'apiVersion: sentinel/v1\nmodels:\n  - name: churn\n    version: "7"\n'
 KAFKA = MINIMAL + "source:\n  kafka:\n    bootstrap_servers: [localhost]\n    topics: {predictions: p, outcomes: o}\n"
 
@@ -31,11 +32,23 @@ def test_defaults_protect() -> None:
     assert config.source is None
 
 
-@pytest.mark.parametrize("name", ["minimal", "kafka"])
-def test_examples_are_valid(name: str) -> None:
-    """The configurations that newcomers copy load with an empty environment."""
-    config = load_config(ROOT / "configs" / f"{name}.yaml", {})
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_are_valid(path: Path) -> None:
+    """The configurations that newcomers copy load with an empty environment, and the reference names each of them."""
+    config = load_config(path, {})
     assert config.models[0].key == "churn/7"
+    assert f"(../../configs/{path.name})" in (ROOT / "docs/reference/configuration.md").read_text(encoding="utf-8")
+
+
+def test_the_examples_show_each_way_in() -> None:
+    """Events over HTTP and from Kafka, counts that are shared, other formats, a registry, and tokens."""
+    sources = [config.source for config in (load_config(path, {}) for path in EXAMPLES) if config.source]
+    kafka = [source.kafka for source in sources if source.kafka]
+    assert any(source.http for source in sources)
+    assert any(each.topics.summaries for each in kafka)
+    assert any(each.schema_registry for each in kafka)
+    assert {each.formats.predictions.shape for each in kafka} >= {"canonical", "kserve"}
+    assert "OAUTHBEARER" in [each.sasl_mechanism for each in kafka]
 
 
 def test_values_arrive_with_their_types() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.ingest.logs import KafkaLog, Log, MemoryLog, ReplayLog
+from tests.ingest.http_logs import HttpLog
+from tests.ingest.logs import ConfluentLog, KafkaLog, Log, MemoryLog, ReplayLog
 from tests.support.kafka_broker import KafkaBroker
 
 
@@ -17,12 +18,28 @@ def kafka_log(kafka_broker: KafkaBroker) -> KafkaLog:
     return KafkaLog(kafka_broker)
 
 
-@pytest.fixture(params=["replay", "memory", pytest.param("kafka", marks=pytest.mark.kafka)])
+@pytest.fixture(params=["memory", *(pytest.param(kind, marks=pytest.mark.kafka) for kind in ("kafka", "confluent"))])
+def rereadable(request: pytest.FixtureRequest) -> Log:
+    """The same events behind each kind of source that reads a log again."""
+    if request.param == "memory":
+        return MemoryLog()
+    log: KafkaLog = request.getfixturevalue("kafka_log")
+    return log if request.param == "kafka" else ConfluentLog(log)
+
+
+_KINDS = ["replay", "memory", "http", *(pytest.param(kind, marks=pytest.mark.kafka) for kind in ("kafka", "confluent"))]
+
+
+@pytest.fixture(params=_KINDS)
 def log(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Log]:
     """The same events behind each kind of source."""
     if request.param == "replay":
         yield ReplayLog(tmp_path)
     elif request.param == "memory":
         yield MemoryLog()
-    else:
+    elif request.param == "http":
+        yield HttpLog(tmp_path)
+    elif request.param == "kafka":
         yield request.getfixturevalue("kafka_log")
+    else:
+        yield ConfluentLog(request.getfixturevalue("kafka_log"))

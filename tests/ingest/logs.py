@@ -28,6 +28,7 @@ from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Role
 from sentinel.events.keys import model_seed, prediction_keys
 from sentinel.events.schema import Column, EventSchema
+from sentinel.ingest.confluent import ConfluentSource
 from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.memory import MemorySource
 from sentinel.ingest.protocol import Source
@@ -219,6 +220,20 @@ class KafkaLog:
     def open(self, **changes: Any) -> KafkaSource:
         """Join a group of its own, unless told otherwise."""
         return KafkaSource(kafka_settings(self.broker, self.topics, **changes), codec(), SystemClock())
+
+
+class ConfluentLog:
+    """The same two topics, read through confluent-kafka."""
+
+    partitions = KafkaLog.partitions
+    n_dead_letters = KafkaLog.n_dead_letters
+
+    def __init__(self, log: KafkaLog) -> None:
+        self.broker, self.topics = log.broker, log.topics
+
+    def open(self, **changes: Any) -> ConfluentSource:
+        """Join a group of its own, unless told otherwise."""
+        return ConfluentSource(kafka_settings(self.broker, self.topics, **changes), codec(), SystemClock())
 
 
 def kafka_settings(broker: KafkaBroker, topics: Topics, **changes: Any) -> KafkaSettings:

@@ -28,9 +28,10 @@ PRODUCE_SECONDS = 60.0
 class DaemonProcess:
     """One ``sentinel run``, started, killed and started again on the same state."""
 
-    def __init__(self, scratch: Path, config: Path, port: int) -> None:
+    def __init__(self, scratch: Path, config: Path, port: int, role: str = "all") -> None:
         self._config = config
-        self._log_path = scratch / "daemon.log"
+        self._role = role
+        self._log_path = scratch / f"{config.stem}.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
         self.address = f"127.0.0.1:{port}"
@@ -45,7 +46,10 @@ class DaemonProcess:
         """Start the process; returns at once."""
         self._log = self._log_path.open("ab")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "sentinel", "run", "--config", str(self._config), "--listen", self.address],
+            [
+                *(sys.executable, "-m", "sentinel", "run", "--config", str(self._config)),
+                *("--listen", self.address, "--role", self._role),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
@@ -99,6 +103,13 @@ class DaemonProcess:
         if self._process is not None:
             self._process.send_signal(signal.SIGHUP)
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        if self._process is None:
+            raise AssertionError("the daemon is not running")
+        return self._process.pid
+
     def kill(self) -> None:
         """Send SIGKILL and wait; nothing happens when it is not running."""
         if self._process is not None:
@@ -130,9 +141,9 @@ class DaemonProcess:
             self._log = None
 
 
-def daemon_on(scratch: Path, config: Path) -> DaemonProcess:
+def daemon_on(scratch: Path, config: Path, role: str = "all") -> DaemonProcess:
     """A daemon on a free port, not yet started."""
-    return DaemonProcess(scratch, config, free_port())
+    return DaemonProcess(scratch, config, free_port(), role)
 
 
 def write_config(
@@ -147,6 +158,7 @@ def write_config(
     version: str = "1",
     slices: Sequence[str] = (),
     checkpoint: str = "1s",
+    summaries: str | None = None,
 ) -> Path:
     """Write a configuration for a test daemon: short intervals, the given topics."""
     api_version = broker.client_options.get("api_version")
@@ -156,7 +168,11 @@ def write_config(
         "source": {
             "kafka": {
                 "bootstrap_servers": [broker.bootstrap],
-                "topics": {"predictions": topics[0], "outcomes": topics[1]},
+                "topics": {
+                    "predictions": topics[0],
+                    "outcomes": topics[1],
+                    **({"summaries": summaries} if summaries else {}),
+                },
                 "group_id": group,
                 "session_timeout": "10s",
                 "fetch_max_wait": "100ms",

@@ -1,0 +1,1 @@
+"""Join stores whose truth lies as numbered versions on storage that many machines share."""
