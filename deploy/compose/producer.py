@@ -6,7 +6,7 @@ import argparse
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def prepare(args: argparse.Namespace) -> None:
     """Make the topics, train the model and build its baseline from the validation rows; what is there is kept."""
-    make_topics(args.bootstrap, topics_of(args), args.partitions)
+    inputs = {name: {"cleanup.policy": "delete"} for name in topics_of(args)}
+    make_topics(args.bootstrap, inputs | sentinels_topics_of(args), args.partitions)
     directory: Path = args.directory
     if (directory / BASELINE).exists():
         say(f"{directory / BASELINE} is there already")
@@ -90,13 +91,13 @@ def send(producer: KafkaProducer, queue: Sequence[Event], topics: dict[str, str]
             time.sleep(STEP_SECONDS)
 
 
-def make_topics(bootstrap: str, names: Sequence[str], partitions: int) -> None:
-    """Make topics of as many partitions each; one that is there is left as it is."""
+def make_topics(bootstrap: str, topics: Mapping[str, Mapping[str, str]], partitions: int) -> None:
+    """Make topics of as many partitions each, by their settings; one that is there is left as it is."""
     admin = KafkaAdminClient(bootstrap_servers=bootstrap, bootstrap_timeout_ms=int(CONNECT_SECONDS * 1_000))
     try:
-        for name in names:
+        for name, settings in topics.items():
             try:
-                admin.create_topics([NewTopic(name=name, num_partitions=partitions, replication_factor=1)])
+                admin.create_topics([NewTopic(name, partitions, 1, topic_configs=dict(settings))])
             except TopicAlreadyExistsError:
                 say(f"topic {name} is there already")
     finally:
@@ -112,6 +113,16 @@ def say(text: str) -> None:
 def topics_of(args: argparse.Namespace) -> tuple[str, str]:
     """Names of the topics of predictions and of outcomes."""
     return f"{args.topics}.predictions", f"{args.topics}.outcomes"
+
+
+def sentinels_topics_of(args: argparse.Namespace) -> dict[str, dict[str, str]]:
+    """What sentinel writes: counts and verdicts, of which the latest are kept, and what it refused."""
+    compacted = {"cleanup.policy": "compact"}
+    return {
+        f"{args.topics}.summaries": compacted,
+        f"{args.topics}.verdicts": compacted,
+        f"{args.topics}.dead-letters": {"cleanup.policy": "delete"},
+    }
 
 
 def _simulated(args: argparse.Namespace) -> SimulatedStream:

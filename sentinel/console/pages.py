@@ -92,6 +92,20 @@ def render_file(report: Report, *, runbooks: str | None = None) -> str:
     return _render(report, report.generated_by, runbooks, None, served=False)
 
 
+def render_collector(build: str, evaluator: str | None) -> str:
+    """What stands in place of the models where a process judges none.
+
+    Parameters
+    ----------
+    build : str
+        The version that is running.
+    evaluator : str or None
+        Address of the process that judges.
+    """
+    page = _environment().get_template("collector.html")
+    return page.render(evaluator=evaluator, build=build, served=True, live=False, audited=False)
+
+
 def render_refused(refused: RefusedAnswer, build: str) -> str:
     """Why an answer was not kept, in words, with what was filled in and the way back."""
     report, conflict = refused.report, refused.status == _CONFLICT

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PROBES = ("/livez", "/healthz", "/-/healthy", "/readyz", "/-/ready")
 """Open to everyone, always: an orchestrator knows no password."""
+EVENTS_PATH = "/v1/events"
+"""Where producers post; the only path where a large body is taken."""
 PRINCIPAL = "sentinel.principal"
 """Where the gate leaves the principal in a request's scope."""
 _FORBIDDEN = 403
@@ -30,11 +32,14 @@ class Principal:
         Whether ``web.writers`` names them. Anonymous never may.
     authenticated : bool
         Whether they logged in.
+    may_produce : bool
+        Whether they may post events: ``web.producers`` names them, or nobody has to log in and everyone may.
     """
 
     name: str = "anonymous"
     may_write: bool = False
     authenticated: bool = False
+    may_produce: bool = False
 
 
 ANONYMOUS = Principal()
@@ -81,3 +86,21 @@ def require_writer(request: Request) -> Principal:
         who = f"{principal.name!r} may only read" if principal.authenticated else "nobody is logged in"
         raise HTTPException(_FORBIDDEN, f"{who}; web.writers names who may write")
     return principal
+
+
+def require_producer(request: Request) -> Principal:
+    """Who posts events.
+
+    Raises
+    ------
+    HTTPException
+        403, when the request comes from another site's page or its sender may not post.
+    """
+    require_same_origin(request)
+    principal = principal_of(request)
+    if principal.may_produce:
+        return principal
+    if principal.authenticated:
+        raise HTTPException(_FORBIDDEN, f"{principal.name!r} may not post events; web.producers names who may")
+    hint = "let producers log in (web.producers), or set source.http.allow_anonymous"
+    raise HTTPException(_FORBIDDEN, f"nobody is logged in, and this port is open to a network: {hint}")

@@ -31,14 +31,15 @@ Names in a path are percent-encoded: a model may be called `a/b`. `HEAD` is answ
 
 ## The API
 
-Every answer is JSON. Whoever may read may call the `GET`s; a `POST` takes a name that `web.writers` holds.
+Every answer is JSON. Whoever may read may call the `GET`s; a `POST` takes a name that `web.writers` holds, and one of
+events a name that `web.producers` holds: see [posting events](../how-to/post-events.md).
 """
 
 
 _REFUSED = """\
 ## Refusals
 
-Under `/api/` a refusal is JSON: `{"error": {"status": 404, "message": ...}}`.
+Under `/api/` and `/v1/` a refusal is JSON: `{"error": {"status": 404, "message": ...}}`.
 
 """
 
@@ -59,13 +60,9 @@ def _operation(method: str, path: str, described: Mapping[str, Any], schemas: Ma
     lines = [f"### {method.upper()} {path}\n", f"{described['summary']}. Answers {_schema(answers)}.\n"]
     body = described.get("requestBody")
     if body is not None:
-        lines += [
-            f"Takes {_schema(body)}. {body['description']}\n",
-            "| Key | Type | Meaning |",
-            "| --- | --- | --- |",
-            *_fields(body, schemas),
-            "",
-        ]
+        lines.append(f"Takes {_schema(body)}. {body['description']}\n")
+        fields = list(_fields(body, schemas))
+        lines += ["| Key | Type | Meaning |", "| --- | --- | --- |", *fields, ""] if fields else []
         if "303" in described["responses"]:
             drawn = ", ".join(s for s, each in described["responses"].items() if "text/html" in each.get("content", ()))
             lines += [

@@ -16,6 +16,7 @@ from sentinel.diagnosis.report import Report
 from sentinel.exposition import declarations as d
 from sentinel.exposition.compression import GzipHead
 from sentinel.exposition.daemon_metrics import render_daemon
+from sentinel.exposition.metric import Metric
 from sentinel.exposition.negotiation import accepts_gzip, choose_format
 from sentinel.exposition.rendering import CONTENT_TYPES, OPENMETRICS_END, Format
 from sentinel.exposition.selection import Budget
@@ -118,7 +119,7 @@ class Collector:
     def _tail(self, form: Format, started: float) -> bytes:
         statistics = self._statistics()
         process = _process_text(self._process, form)
-        own: dict[d.Metric, dict[tuple[str, ...], float]] = {
+        own: dict[Metric, dict[tuple[str, ...], float]] = {
             d.SERIES: {(): self._snapshot.n_series},
             d.SERIES_LIMIT: {(): self._budget.in_all},
             d.SERIES_DROPPED: {(reason,): n for reason, n in self._dropped.items()},

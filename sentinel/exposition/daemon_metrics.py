@@ -7,12 +7,21 @@ from collections.abc import Iterator, Mapping
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import Reason
 from sentinel.exposition import declarations as d
-from sentinel.exposition.declarations import Metric
+from sentinel.exposition.announcements.announcer import DROPPED, KNOWN, WRITTEN
 from sentinel.exposition.grafana.errors import Reason as Unwritten
+from sentinel.exposition.metric import Metric
 from sentinel.exposition.refusals import REFUSED_FOR
 from sentinel.exposition.rendering import Format, header, histogram, sample, summary
-from sentinel.exposition.statistics import DaemonStatistics, ModelKey
+from sentinel.exposition.statistics import (
+    DaemonStatistics,
+    IntakeStatistics,
+    LedgerStatistics,
+    ModelKey,
+    PublishingStatistics,
+)
+from sentinel.ingest.http_log import SYNC_EDGES_SECONDS
 from sentinel.pipeline.backfills import KIND as BACKFILL
+from sentinel.pipeline.follower import RESULTS
 from sentinel.pipeline.tally import (
     ACCEPTED,
     CORRECTED,
@@ -37,7 +46,10 @@ _NO_EVENTS: dict[tuple[object, ...], int] = {
 }
 _NO_ANNOTATIONS: dict[tuple[object, ...], int] = {(result,): 0 for result in ("written", "refused", "dropped")}
 _NO_FAILURES: dict[tuple[object, ...], int] = {(str(reason),): 0 for reason in Unwritten}
+_NO_ANNOUNCEMENTS: dict[tuple[object, ...], int] = dict.fromkeys([(WRITTEN,), (KNOWN,), (DROPPED,)], 0)
 _NO_REFUSALS: dict[tuple[object, ...], int] = {(reason,): 0 for reason in REFUSED_FOR}
+_NO_RECORDS: dict[tuple[object, ...], int] = {(result,): 0 for result in RESULTS}
+_NO_REBUILDS: dict[tuple[object, ...], int] = {("complete",): 0, ("short",): 0}
 _NO_DEAD_LETTERS: dict[tuple[object, ...], int] = {(str(reason),): 0 for reason in Reason}
 
 
@@ -56,7 +68,71 @@ def render_daemon(
     """
     families = dict(_families(statistics))
     families |= {metric: "".join(sample(metric, *item) for item in rows.items()) for metric, rows in series.items()}
-    return "".join(header(metric, form) + families[metric] for metric in d.DAEMON_METRICS if families.get(metric))
+    absent = _absent(statistics)
+    shown = (metric for metric in d.DAEMON_METRICS if metric not in absent and families.get(metric))
+    return "".join(header(metric, form) + families[metric] for metric in shown)
+
+
+_OF_COLLECTORS = frozenset(
+    {
+        d.EVENTS,
+        d.DEAD_LETTERS,
+        d.JOIN_PENDING,
+        d.HALVES_WAITING,
+        d.CONSUMER_LAG,
+        d.MESSAGES_MISSED,
+        d.CATCH_UP,
+        d.PARTITIONS_ASSIGNED,
+        d.STORE_ROWS,
+        d.STORE_BYTES,
+        d.CHECKPOINT_LAST_SUCCESS,
+        d.CHECKPOINT_FAILURES,
+        d.LEDGER_LAST_SUCCESS,
+        d.LEDGER_FAILURES,
+        d.PARTITIONS_FENCED,
+        d.PARTITIONS_REBUILDING,
+        d.REBUILDS,
+        d.DEAD_LETTERS_STORED,
+        d.POSTS,
+        d.POSTED_EVENTS,
+        d.EVENT_LOG_BYTES,
+        d.EVENT_LOG_LIMIT,
+        d.EVENT_LOG_FAILURES,
+        d.EVENT_LOG_WRITES,
+    }
+)
+_OF_JUDGES = frozenset(
+    {
+        d.LEDGER_LAG,
+        d.LEDGER_PARTITIONS,
+        d.LEDGER_RECORDS,
+        d.WATERMARK,
+        d.BASELINE_CREATED,
+        d.BASELINE_VALIDATION_END,
+        d.BASELINE_MAX_AGE,
+        d.OUTCOME_COVERAGE,
+        d.OUTCOME_DELAY,
+        d.EVALUATION_DURATION,
+        d.EVALUATION_FAILURES,
+        d.ANNOTATIONS,
+        d.ANNOTATION_FAILURES,
+        d.ANNOUNCEMENTS,
+        d.ANNOUNCEMENT_FAILURES,
+        d.SERIES,
+        d.SERIES_LIMIT,
+        d.SERIES_DROPPED,
+    }
+)
+
+
+def _absent(s: DaemonStatistics) -> frozenset[Metric]:
+    """What this process has not: absent rather than zero, so that sums and absences over all processes hold."""
+    of_others = frozenset[Metric]()
+    if not s.collects:
+        of_others |= _OF_COLLECTORS
+    if not s.judges:
+        of_others |= _OF_JUDGES
+    return of_others
 
 
 def _families(s: DaemonStatistics) -> Iterator[tuple[Metric, str]]:
@@ -64,12 +140,20 @@ def _families(s: DaemonStatistics) -> Iterator[tuple[Metric, str]]:
     counts: dict[Metric, Mapping[tuple[object, ...], int]] = {
         d.EVENTS: {**_NO_EVENTS, **{(*key,): n for key, n in s.events.items()}},
         d.DEAD_LETTERS: {**_NO_DEAD_LETTERS, **{(str(reason),): n for reason, n in s.dead_letters.items()}},
+        d.DEAD_LETTERS_STORED: {(*key,): n for key, n in s.dead_letters_stored.items()},
         d.JOIN_PENDING: {(partition,): n for partition, n in s.join_pending.items()},
+        d.HALVES_WAITING: {(partition,): n for partition, n in s.halves_waiting.items()},
         d.CONSUMER_LAG: {(*key,): n for key, n in s.lag.items()},
+        d.MESSAGES_MISSED: {(topic,): n for topic, n in s.missed.items()},
         d.ANNOTATIONS: {**_NO_ANNOTATIONS, **{(result,): n for result, n in s.annotations.items()}},
         d.ANNOTATION_FAILURES: {**_NO_FAILURES, **{(str(reason),): n for reason, n in s.annotation_failures.items()}},
+        d.ANNOUNCEMENTS: {**_NO_ANNOUNCEMENTS, **{(result,): n for result, n in s.announcements.items()}},
+        d.ANNOUNCEMENT_FAILURES: {(): s.announcement_failures},
         d.REQUESTS_REFUSED: {**_NO_REFUSALS, **{(reason,): n for reason, n in s.refused.items()}},
         d.LOG_EVENTS: {(*key,): n for key, n in s.log_events.items()},
+        **_ledger(s.ledger),
+        **_publishing(s.publishing),
+        **_intake(s.intake),
     }
     for metric, rows in counts.items():
         yield metric, "".join(sample(metric, [str(part) for part in key], n) for key, n in sorted(rows.items()))
@@ -79,11 +163,49 @@ def _families(s: DaemonStatistics) -> Iterator[tuple[Metric, str]]:
         if instant_us is not None:
             yield metric, sample(metric, (), instant_us / MICROSECONDS_PER_SECOND)
     yield from _per_model(s)
+    if s.intake is not None:
+        yield d.EVENT_LOG_WRITES, histogram(d.EVENT_LOG_WRITES, (), SYNC_EDGES_SECONDS, s.intake.syncs)
     yield d.EVALUATION_DURATION, summary(d.EVALUATION_DURATION, (), s.evaluations, s.evaluation_seconds)
+
+
+def _ledger(ledger: LedgerStatistics | None) -> dict[Metric, Mapping[tuple[object, ...], int]]:
+    if ledger is None:
+        return {}
+    return {
+        d.LEDGER_LAG: {(partition,): n for partition, n in ledger.lag.items()},
+        d.LEDGER_PARTITIONS: {(): ledger.n_partitions},
+        d.LEDGER_RECORDS: {**_NO_RECORDS, **{(result,): n for result, n in ledger.records.items()}},
+    }
+
+
+def _publishing(publishing: PublishingStatistics | None) -> dict[Metric, Mapping[tuple[object, ...], int]]:
+    if publishing is None:
+        return {}
+    return {
+        d.LEDGER_FAILURES: {(): publishing.failures},
+        d.PARTITIONS_FENCED: {(): publishing.fenced},
+        d.PARTITIONS_REBUILDING: {(): publishing.rebuilding},
+        d.REBUILDS: {**_NO_REBUILDS, **{(result,): n for result, n in publishing.rebuilds.items()}},
+    }
+
+
+def _intake(intake: IntakeStatistics | None) -> dict[Metric, Mapping[tuple[object, ...], int]]:
+    if intake is None:
+        return {}
+    events = {"accepted": intake.accepted, "rejected": intake.rejected, "damaged": intake.damaged}
+    return {
+        d.POSTS: {(result,): n for result, n in intake.requests.items()},
+        d.POSTED_EVENTS: {(result,): n for result, n in events.items()},
+        d.EVENT_LOG_BYTES: {(): intake.log_bytes},
+        d.EVENT_LOG_LIMIT: {(): intake.log_max_bytes},
+        d.EVENT_LOG_FAILURES: {(): intake.write_failures},
+    }
 
 
 def _scalars(s: DaemonStatistics) -> Iterator[tuple[Metric, float]]:
     yield d.READY, int(s.ready)
+    if s.catch_up_seconds is not None:
+        yield d.CATCH_UP, s.catch_up_seconds
     yield d.PARTITIONS_ASSIGNED, s.partitions_assigned
     yield d.STORE_ROWS, s.store_rows
     yield d.STORE_BYTES, s.store_bytes
@@ -95,6 +217,7 @@ def _scalars(s: DaemonStatistics) -> Iterator[tuple[Metric, float]]:
 def _instants(s: DaemonStatistics) -> Iterator[tuple[Metric, int | None]]:
     yield d.LOOP_LAST_TURN, s.loop_turned_us
     yield d.CHECKPOINT_LAST_SUCCESS, s.checkpoint_success_us
+    yield d.LEDGER_LAST_SUCCESS, None if s.publishing is None else s.publishing.success_us
     yield d.RELOAD_SUCCESS_TIME, s.reload_success_us
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 from anyio import CapacityLimiter, to_thread
 
 from sentinel.clock import Clock
+from sentinel.config.http_source import HttpSource
 from sentinel.config.settings import Web
-from sentinel.exposition.access import ANONYMOUS, PRINCIPAL, PROBES, Principal
+from sentinel.exposition.access import EVENTS_PATH, PRINCIPAL, PROBES, Principal
 from sentinel.exposition.buckets import Buckets, Rate, client_of, retry_after
 from sentinel.exposition.locks import LockSet
 from sentinel.exposition.passwords import Passwords
@@ -53,6 +54,10 @@ class Gate:
         The passwords and tokens in force.
     clock : Clock
     refused : RefusalCounter
+    events : HttpSource or None
+        How events are taken in; None where they are not.
+    loopback : bool
+        Whether the server listens on this machine alone.
     """
 
     def __init__(
@@ -62,11 +67,17 @@ class Gate:
         locks: Callable[[], LockSet],
         clock: Clock,
         refused: RefusalCounter,
+        *,
+        events: HttpSource | None = None,
+        loopback: bool = True,
     ) -> None:
         self._app = app
         self._refused = refused
         self._web = web
         self._locks = locks
+        self._events = events
+        self._anonymous = Principal(may_produce=events is not None and (loopback or events.allow_anonymous))
+        self._posts = Buckets(clock)
         self._requests = Buckets(clock)
         self._all_requests = Buckets(clock)
         self._failures = Buckets(clock)
@@ -81,8 +92,8 @@ class Gate:
         client = client_of(scope["client"][0]) if scope.get("client") else ""
         locks = self._locks()
         try:
-            self._limit(client, locks)
-            principal = await self._principal(scope, client, locks) if locks.closed else ANONYMOUS
+            self._limit(scope["path"], client, locks)
+            principal = await self._principal(scope, client, locks) if locks.closed else self._anonymous
         except _RefusedError as fault:
             self._refused.count(fault.reason)
             log.warning("request_refused", client=client, status=fault.status, reason=fault.message)
@@ -91,10 +102,12 @@ class Gate:
         scope[PRINCIPAL] = principal
         await self._app(scope, receive, send)
 
-    def _limit(self, client: str, locks: LockSet) -> None:
-        per_second = self._web().requests_per_second
-        wait = self._requests.take(client, Rate(per_second, max(1.0, per_second * BURST_SECONDS)))
-        if not wait and locks.rate is not None:
+    def _limit(self, path: str, client: str, locks: LockSet) -> None:
+        posts = self._events is not None and path == EVENTS_PATH
+        per_second = self._events.requests_per_second if self._events and posts else self._web().requests_per_second
+        buckets = self._posts if posts else self._requests
+        wait = buckets.take(client, Rate(per_second, max(1.0, per_second * BURST_SECONDS)))
+        if not wait and locks.rate is not None and not posts:
             wait = self._all_requests.take("", locks.rate)
         if wait:
             raise _RefusedError(429, "too many requests", {"Retry-After": retry_after(wait)}, reason="rate")
@@ -107,7 +120,11 @@ class Gate:
         name = await self._name(offered[0], client, locks) if len(offered) == 1 else None
         if name is None:
             raise _RefusedError(401, "these credentials open nothing here", challenge)
-        return Principal(name, may_write=name in self._web().writers, authenticated=True)
+        web = self._web()
+        produces = name in web.producers
+        if produces and scope["path"] != EVENTS_PATH:
+            raise _RefusedError(403, f"{name!r} may post events and nothing else")
+        return Principal(name, may_write=name in web.writers, authenticated=True, may_produce=produces)
 
     async def _name(self, offered: bytes, client: str, locks: LockSet) -> str | None:
         scheme, _, value = offered.decode("latin-1").strip().partition(" ")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from anyio import CapacityLimiter, to_thread
 
 from sentinel.clock import Clock
+from sentinel.config.http_source import HttpSource
 from sentinel.config.settings import Web
 from sentinel.exposition.connections import Connections
 from sentinel.exposition.door import Door
@@ -35,6 +36,8 @@ class Guard:
     clock : Clock
     current : callable, optional
         The settings in force, asked at each request; ``web`` by default.
+    events : HttpSource, optional
+        How events are taken in, where they are.
 
     Raises
     ------
@@ -42,8 +45,15 @@ class Guard:
         At the first fault in one of the files.
     """
 
-    def __init__(self, web: Web, clock: Clock, current: Callable[[], Web] | None = None) -> None:
+    def __init__(
+        self,
+        web: Web,
+        clock: Clock,
+        current: Callable[[], Web] | None = None,
+        events: HttpSource | None = None,
+    ) -> None:
         self.locks = Locks(web)
+        self._events = events
         self.connections = Connections(web.max_connections)
         self._counter = RefusalCounter()
         self._clock = clock
@@ -53,9 +63,15 @@ class Guard:
 
     def around(self, app: ASGIApp, *, loopback: bool) -> ASGIApp:
         """The application, guarded."""
-        gate = Gate(app, self._web, lambda: self.locks.current, self._clock, self._counter)
-        limits = RequestLimits(gate, self._web, self._counter, loopback=loopback)
+        locks, events = (lambda: self.locks.current), self._events
+        gate = Gate(app, self._web, locks, self._clock, self._counter, events=events, loopback=loopback)
+        limits = RequestLimits(gate, self._web, self._counter, loopback=loopback, event_bytes=self._event_bytes)
         return SecurityHeaders(limits, lambda: self.locks.current.headers)
+
+    @property
+    def _event_bytes(self) -> int:
+        """The longest body of events; 0 where none is taken."""
+        return 0 if self._events is None else int(self._events.max_request_bytes)
 
     @property
     def scheme(self) -> str:
@@ -69,6 +85,7 @@ class Guard:
 
     def door(self, **options: Any) -> Door:
         """The protocol that a new connection is handed to; ``options`` are what uvicorn gives its own."""
+        options["event_bytes"] = self._event_bytes
         return Door(lambda: self.locks.current, self.connections, self._counter, options)
 
     async def look_at_files(self) -> None:

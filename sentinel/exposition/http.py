@@ -17,15 +17,17 @@ from starlette.routing import Route
 from sentinel.clock import Clock
 from sentinel.config.settings import Limits
 from sentinel.diagnosis.report import API_VERSION, Report, is_acknowledged, to_json
-from sentinel.exposition.access import PROBES, Principal, principal_of, require_same_origin, require_writer
+from sentinel.exposition.access import EVENTS_PATH, PROBES, Principal, principal_of, require_same_origin, require_writer
 from sentinel.exposition.answers import AnswerApi, AnswerBook, RefusedAnswer
 from sentinel.exposition.collector import Collector
+from sentinel.exposition.events import EventApi
 from sentinel.exposition.html import html_answer
 from sentinel.exposition.openapi import openapi_json
 from sentinel.exposition.refusals import refusal
 from sentinel.exposition.security import NOTHING_ALLOWED
 from sentinel.exposition.selection import Budget
 from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.ingest.http_intake import Intake
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -65,6 +67,10 @@ class WebInputs:
         Among them the time series that the reports may take; asked at each scrape.
     answers : AnswerBook or None
         Where answers to verdicts and the audit log are kept; None in a process that judges nothing.
+    judged : bool
+        Whether this process judges models; one that does not says so where reports are asked for.
+    intake : Intake or None
+        Where posted events go; None in a process that takes none.
     """
 
     reports: Callable[[], Sequence[Report]]
@@ -78,12 +84,14 @@ class WebInputs:
     reload_enabled: Callable[[], bool] = lambda: False
     limits: Callable[[], Limits] = Limits
     answers: AnswerBook | None = None
+    judged: bool = True
+    intake: Intake | None = None
 
 
 def build_app(inputs: WebInputs, clock: Clock) -> Starlette:
     """The ASGI application. Plain functions as endpoints: each request has a thread, so a slow one stops no probe."""
     collector = Collector(inputs.reports, inputs.statistics, lambda: Budget.of(inputs.limits()), clock)
-    health, api = _Health(inputs.statistics), _Api(inputs.reports)
+    health, api = _Health(inputs.statistics), _Api(inputs.reports, judged=inputs.judged)
 
     def metrics(request: Request) -> Response:
         accept, encoding = request.headers.get("accept", ""), request.headers.get("accept-encoding", "")
@@ -116,6 +124,8 @@ def build_app(inputs: WebInputs, clock: Clock) -> Starlette:
         Route("/api/v1/models/{rest:path}", api.model, methods=_READ),
         Route("/api/v1/audit", answers.audit, methods=_READ),
     ]
+    if inputs.intake is not None:
+        routes.append(Route(EVENTS_PATH, EventApi(inputs.intake).post, methods=("POST",)))
     handlers = {HTTPException: _fault}
     return Starlette(routes=routes, exception_handlers=handlers)  # type: ignore[arg-type] # it wants a handler of every Exception
 
@@ -132,6 +142,7 @@ class _Pages:
 
     def model(self, request: Request) -> Response:
         """One model version, with the form that answers its verdict for those who may."""
+        _require_judged(judged=self._inputs.judged)
         parts = _path_parts(request, "/models/")
         found = self._inputs.model_page(parts[0], parts[1], principal_of(request)) if len(parts) == 2 else None
         if found is None:
@@ -188,16 +199,19 @@ def _health_answer(request: Request, check: str, reasons: Sequence[str]) -> Resp
 class _Api:
     """Reports as JSON."""
 
-    def __init__(self, reports: Callable[[], Sequence[Report]]) -> None:
+    def __init__(self, reports: Callable[[], Sequence[Report]], *, judged: bool) -> None:
         self._reports = reports
+        self._judged = judged
 
     def models(self, request: Request) -> Response:
         """Every model version with its verdict and where to read more."""
         del request
+        _require_judged(judged=self._judged)
         return _json({"apiVersion": API_VERSION, "kind": "ModelList", "models": [_entry(r) for r in self._reports()]})
 
     def model(self, request: Request) -> Response:
         """The report or the timeline of one model version."""
+        _require_judged(judged=self._judged)
         parts = _path_parts(request, "/api/v1/models/")
         if len(parts) != 3 or parts[2] not in ("report", "timeline"):
             raise HTTPException(_NOT_FOUND, "expected /api/v1/models/{model}/{version}/report or .../timeline")
@@ -209,6 +223,12 @@ class _Api:
             return Response(to_json(report), media_type="application/json")
         head = {"apiVersion": API_VERSION, "kind": "Timeline", "model": name, "version": version}
         return _json({**head, "points": report.timeline})
+
+
+def _require_judged(*, judged: bool) -> None:
+    """Refuse what only a process can answer that judges."""
+    if not judged:
+        raise HTTPException(_NOT_FOUND, "this process counts and judges nothing: ask one with the role evaluator")
 
 
 def _answered_key(request: Request) -> tuple[str, str]:

@@ -60,9 +60,11 @@ class Locks:
         self._one_at_a_time = threading.Lock()
         self.fault: str | None = None
         self.current = self._load()
-        unknown = set(web.writers) - self.current.passwords.names - self.current.bearers.names
-        if unknown:
-            log.warning("writers_unknown", names=sorted(unknown))
+        known = self.current.passwords.names | self.current.bearers.names
+        for event, named in (("writers_unknown", web.writers), ("producers_unknown", web.producers)):
+            unknown = set(named) - known
+            if unknown:
+                log.warning(event, names=sorted(unknown))
 
     def refresh(self) -> None:
         """Read the files again if one of them changed. A bad version is logged, and the one before stays in force."""

@@ -11,7 +11,11 @@ import msgspec
 from sentinel import __version__
 from sentinel.diagnosis.answers import AnswerRequest
 from sentinel.diagnosis.report import API_VERSION, Acknowledgement, Report, TimelinePoint
+from sentinel.exposition.access import EVENTS_PATH
 from sentinel.exposition.answers import DEFAULT_LIMIT, MAX_LIMIT
+from sentinel.exposition.events import Taken
+from sentinel.ingest.http_body import MAX_EVENTS, MEDIA_TYPES, NDJSON
+from sentinel.ingest.http_records import ROLES
 from sentinel.pipeline.audit_log import KINDS, AuditEntry
 
 _JSON = "application/json"
@@ -39,9 +43,23 @@ _NOT_WRITTEN = {
     "507": "The answer cannot be kept: the disk is full.",
 }
 """What becomes of writing, besides."""
+_NOT_TAKEN = {
+    "400": "Nothing was taken: every line is refused, and told one by one; or the body cannot be taken apart.",
+    "403": "Whoever is logged in is no producer; or nobody is, and the port is open to a network.",
+    "408": "The body did not come in time.",
+    "413": f"The body, or what it unpacks to, is longer than `source.http.max_request_bytes`, or holds more than "
+    f"{MAX_EVENTS} events.",
+    "503": "Nothing was taken: too much is on its way to the disk, the log is full, or the disk failed. Send it again "
+    "after `Retry-After`.",
+}
+"""What becomes of events, besides."""
 _DRAWN = ("400", "404")
 """Of the refusals that every path has, those that a form is shown as a page."""
 _BODY = "As JSON, or as a browser sends a form: fields of the same names, of which an empty one is not there."
+_EVENTS = (
+    f"Events as {', '.join(f'`{each}`' for each in MEDIA_TYPES)}, or one CloudEvent in binary mode (`ce-` headers); "
+    "with `Content-Encoding: gzip` or plain."
+)
 _SENT_ON = {
     "description": "A form was kept: the page of the model version shows it.",
     "headers": {"Location": {"description": "The page's path.", "schema": {"type": "string"}}},
@@ -57,7 +75,7 @@ def openapi_json() -> bytes:
 def openapi() -> dict[str, Any]:
     """The document: each path under ``/api/v1`` with what it answers."""
     names = [_parameter("model", "The model's name"), _parameter("version", "Its version")]
-    served = [Report, TimelinePoint, Acknowledgement, AnswerRequest, AuditEntry]
+    served = [Report, TimelinePoint, Acknowledgement, AnswerRequest, AuditEntry, Taken]
     _, schemas = msgspec.json.schema_components(served, ref_template="#/components/schemas/{name}")
     return {
         "openapi": "3.1.0",
@@ -80,6 +98,7 @@ def openapi() -> dict[str, Any]:
                 )
             },
             "/api/v1/openapi.json": {"get": _get("getDescription", "This document", "Description")},
+            EVENTS_PATH: {"post": _post_events()},
         },
         "components": {
             "schemas": {**schemas, **_own_schemas()},
@@ -116,6 +135,30 @@ def _post(operation: str, summary: str, body: str, schema: str, parameters: list
         "requestBody": {"required": True, "description": _BODY, "content": {_JSON: taken, _FORM: taken}},
         "responses": {"201": created, "303": _SENT_ON, **responses, **refused},
         "security": [{"password": []}, {"token": []}],
+    }
+
+
+def _post_events() -> dict[str, Any]:
+    kind = {
+        "name": "kind",
+        "in": "query",
+        "required": False,
+        "description": "What events are that do not say it themselves",
+        "schema": {"enum": list(ROLES)},
+    }
+    described = _get("postEvents", "Take events in, where `source.http` is configured", "Taken", [kind])
+    responses = described["responses"]
+    taken = {**responses.pop("200"), "description": "The accepted events are durable; the rejected are told."}
+    text = {"schema": {"type": "string"}}
+    events = {"schema": {"$ref": "#/components/schemas/Events"}}
+    content = {each: text if each in NDJSON else events for each in MEDIA_TYPES}
+    refused = {status: _refusal(text) for status, text in _NOT_TAKEN.items()}
+    lines = {"oneOf": [{"$ref": "#/components/schemas/Taken"}, {"$ref": "#/components/schemas/Error"}]}
+    refused["400"]["content"][_JSON]["schema"] = lines
+    return {
+        **described,
+        "requestBody": {"required": True, "description": _EVENTS, "content": content},
+        "responses": {"202": taken, **responses, **refused},
     }
 
 
@@ -174,6 +217,7 @@ def _own_schemas() -> dict[str, Any]:
         "Answered": _object(**head, kind={"const": "Acknowledgement"}, acknowledgement=answer, silence=text),
         "AuditList": _object(**head, kind={"const": "AuditList"}, entries=entries),
         "Description": {"type": "object", "required": ["openapi", "paths"]},
+        "Events": {"type": ["object", "array"], "description": "One event, or several."},
         "Error": _object(error=_object(status={"type": "integer"}, message=text)),
         "ModelList": _object(**head, kind={"const": "ModelList"}, models={"type": "array", "items": entry}),
         "Timeline": _object(**head, kind={"const": "Timeline"}, model=text, version=text, points=points),

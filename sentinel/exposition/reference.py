@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 
-from sentinel.exposition.declarations import DAEMON_METRICS, REPORT_METRICS, Metric
+from sentinel.exposition.declarations import DAEMON_METRICS
+from sentinel.exposition.metric import Metric
+from sentinel.exposition.model_declarations import REPORT_METRICS
 
 _INTRODUCTION = """\
 # Metrics

@@ -33,7 +33,7 @@ class RefusalCounter:
 
 def refusal(path: str, status: int, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a request that is refused."""
-    if not path.startswith("/api/"):
+    if not path.startswith(("/api/", "/v1/")):
         return PlainTextResponse(f"{message}\n", status, dict(headers or {}))
     body = {"error": {"status": status, "message": message}}
     text = msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"

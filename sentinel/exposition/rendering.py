@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from sentinel.exposition.declarations import Metric
+from sentinel.exposition.metric import Metric
 
 Format = Literal["text", "openmetrics"]
 CONTENT_TYPES: dict[Format, str] = {

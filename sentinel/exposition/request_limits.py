@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sentinel.config.settings import Web
-from sentinel.exposition.access import PROBES
+from sentinel.exposition.access import EVENTS_PATH, PROBES
 from sentinel.exposition.refusals import RefusalCounter, RefusedFor, refusal
 from sentinel.exposition.timed import MAX_HEAD_BYTES
 
@@ -37,9 +37,20 @@ class RequestLimits:
         Whether the server listens on this machine alone: then a name that is not localhost is refused, unless it is
         allowed. A page that lets its own name point to 127.0.0.1 gets nothing.
     refused : RefusalCounter
+    event_bytes : int
+        The longest body of events, which may be compressed; 0 where none is taken.
     """
 
-    def __init__(self, app: ASGIApp, web: Callable[[], Web], refused: RefusalCounter, *, loopback: bool) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        web: Callable[[], Web],
+        refused: RefusalCounter,
+        *,
+        loopback: bool,
+        event_bytes: int = 0,
+    ) -> None:
+        self._event_bytes = event_bytes
         self._app = app
         self._refused = refused
         self._web = web
@@ -49,12 +60,14 @@ class RequestLimits:
         """Serve one request."""
         if scope["type"] != "http":
             return
-        fault = _size_fault(scope) or self._host_fault(scope)
+        for_events = bool(self._event_bytes) and scope["path"] == EVENTS_PATH
+        most = self._event_bytes if for_events else MAX_BODY_BYTES
+        fault = _size_fault(scope) or _body_fault(scope, most, zipped=for_events) or self._host_fault(scope)
         if fault is not None:
             self._refused.count(_REASONS.get(fault[0], "form"))
             await refusal(scope["path"], *fault, _CLOSE)(scope, receive, send)
             return
-        body, started = _Body(receive), False
+        body, started = _Body(receive, most), False
 
         async def send_once(message: Message) -> None:
             nonlocal started
@@ -67,7 +80,7 @@ class RequestLimits:
             await self._app(scope, body.receive, send_once)
         if body.too_large and not started:
             self._refused.count("size")
-            message = f"a body has at most {MAX_BODY_BYTES} bytes"
+            message = f"a body has at most {most} bytes"
             await refusal(scope["path"], 413, message, _CLOSE)(scope, receive, send)
 
     def _host_fault(self, scope: Scope) -> Fault | None:
@@ -91,8 +104,9 @@ class _TooLargeError(Exception):
 class _Body:
     """Counts what is read of a body."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, receive: Receive, most: int) -> None:
         self._receive = receive
+        self._most = most
         self._n_bytes = 0
         self.too_large = False
 
@@ -100,7 +114,7 @@ class _Body:
         """The next piece."""
         message = await self._receive()
         self._n_bytes += len(message.get("body", b""))
-        if self._n_bytes > MAX_BODY_BYTES:
+        if self._n_bytes > self._most:
             self.too_large = True
             raise _TooLargeError
         return message
@@ -116,11 +130,19 @@ def _size_fault(scope: Scope) -> Fault | None:
         return 505, "HTTP/1.1 is spoken here"
     if "\0" in scope["path"]:
         return 400, "a path holds no null character"
-    for name, value in headers:
-        if name == b"content-length" and int(value) > MAX_BODY_BYTES:
-            return 413, f"a body has at most {MAX_BODY_BYTES} bytes"
-        if name == b"content-encoding" and value.strip().lower() != b"identity":
-            return 415, "a body is not compressed"
+    return None
+
+
+def _body_fault(scope: Scope, most: int, *, zipped: bool) -> Fault | None:
+    names = [name for name, _ in scope["headers"]]
+    if b"content-length" in names and b"transfer-encoding" in names:
+        return 400, "a body has one length: Content-Length and Transfer-Encoding contradict each other"
+    known = (b"identity", b"gzip", b"x-gzip") if zipped else (b"identity",)
+    for name, value in scope["headers"]:
+        if name == b"content-length" and int(value) > most:
+            return 413, f"a body has at most {most} bytes"
+        if name == b"content-encoding" and value.strip().lower() not in known:
+            return 415, "a body is compressed with gzip or not at all" if zipped else "a body is not compressed"
     return None
 
 

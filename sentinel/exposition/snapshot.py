@@ -9,8 +9,8 @@ from itertools import chain
 
 from sentinel.diagnosis.report import Cause, Report, is_acknowledged
 from sentinel.evaluation.findings import Drift, FeatureFinding, Finding, Value
-from sentinel.exposition import declarations as d
-from sentinel.exposition.declarations import Metric
+from sentinel.exposition import model_declarations as d
+from sentinel.exposition.metric import Metric
 from sentinel.exposition.rendering import Format, header, labels_text
 from sentinel.exposition.selection import (
     COLLAPSE_MARGIN,

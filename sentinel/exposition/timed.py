@@ -9,6 +9,7 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from sentinel.exposition.access import EVENTS_PATH
 from sentinel.exposition.security import HEADERS
 
 HEAD_SECONDS = 10.0
@@ -29,8 +30,16 @@ class TimedProtocol(H11Protocol):
     client has taken all but 64 KiB of that), ``idle`` (between two: uvicorn's own keep-alive limit).
     """
 
-    def __init__(self, *args: Any, raw: asyncio.Transport, on_lost: Callable[[TimedProtocol], None], **kw: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        raw: asyncio.Transport,
+        on_lost: Callable[[TimedProtocol], None],
+        event_bytes: int = 0,
+        **kw: Any,
+    ) -> None:
         super().__init__(*args, **kw)
+        self._event_bytes = event_bytes
         self._raw = raw
         self._on_lost = on_lost
         self._made = False
@@ -79,7 +88,7 @@ class TimedProtocol(H11Protocol):
             self._early.append(data)
             return
         self._received += len(data)
-        if self._received > MAX_REQUEST_BYTES:
+        if self._received > MAX_REQUEST_BYTES and self._received > self._most_bytes():
             self.abort()
             return
         super().data_received(data)
@@ -121,6 +130,12 @@ class TimedProtocol(H11Protocol):
             self.abort()
             return
         self.transport.close()
+
+    def _most_bytes(self) -> int:
+        """What the request that is being read may take; events twice their bound, since chunks have heads."""
+        scope = getattr(self, "scope", None)  # None until a first request, which uvicorn's annotation leaves out
+        takes_events = self._event_bytes and scope is not None and scope["path"] == EVENTS_PATH
+        return MAX_REQUEST_BYTES + 2 * self._event_bytes if takes_events else MAX_REQUEST_BYTES
 
     def _phase(self) -> str:
         cycle = getattr(self, "cycle", None)  # None until a first request, which uvicorn's annotation leaves out

@@ -69,8 +69,9 @@ def test_commands_are_understood(document: str, command: str) -> None:
 
 @pytest.mark.parametrize("block", _configurations(), ids=_id)
 def test_configurations_load(block: Block, tmp_path: Path) -> None:
-    """Every complete configuration is one that the strict loader takes, with the password file that it names."""
-    (tmp_path / "kafka-password").write_text("secret\n", encoding="utf-8")
+    """Every complete configuration is one that the strict loader takes, with the files of secrets that it names."""
+    for name in ("kafka-password", "client-secret", "registry-password", "registry-token"):
+        (tmp_path / name).write_text("secret\n", encoding="utf-8")
     path = tmp_path / "sentinel.yaml"
     path.write_text(block.text, encoding="utf-8")
     assert load_config(path).models

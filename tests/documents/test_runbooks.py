@@ -17,10 +17,13 @@ import pytest
 
 from sentinel.baseline.build import build_baseline
 from sentinel.cli.commands import load
+from sentinel.clock import SystemClock
 from sentinel.config import Model
+from sentinel.events.batch import DeadLetter, Reason
 from sentinel.exposition.alerts import ALERTS
 from sentinel.exposition.declarations import METRICS
 from sentinel.exposition.records import RECORDS
+from sentinel.ingest.dead_letters import DeadLetterFile
 from tests.baseline.frames import scored_rows, write
 from tests.conftest import StartPrometheusStack
 from tests.documents.fences import DOCUMENTS, ROOT
@@ -57,7 +60,7 @@ def fenced(text: str, language: str) -> list[str]:
 def queries(text: str) -> Iterator[str]:
     """Every query: of the blocks, where one goes on in the lines that are indented, and of the commands."""
     for block in fenced(text, "promql"):
-        yield from re.split(r"\n(?![ )/>-]|and |or )", block.strip())
+        yield from re.split(r"\n(?![ )/>-]|and |or |unless )", block.strip())
     for block in fenced(text, "sh"):
         yield from (first or second for first, second in _QUERY.findall(block))
 
@@ -117,7 +120,8 @@ def place(prometheus_stack: StartPrometheusStack, tmp_path_factory: pytest.TempP
     """A folder as an operator may stand in, and the addresses of a daemon and a Prometheus that knows it."""
     folder = tmp_path_factory.mktemp("runbooks")
     (folder / "state").mkdir()
-    (folder / "state/dead-letters.jsonl").write_text("{}\n")
+    letters = DeadLetterFile(folder / "state/dead-letters.jsonl", 1 << 20, SystemClock())
+    letters.append([DeadLetter(Reason.NOT_JSON, "not JSON", "predictions", 0, 7, b"")])
     shutil.copy(ROOT / "configs/minimal.yaml", folder / "sentinel.yaml")
     rows = write(scored_rows(400), folder / "validation.parquet")
     model = Model(name="churn", version="7", slices=["plan"])

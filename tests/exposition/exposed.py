@@ -14,7 +14,14 @@ from sentinel.diagnosis.report import Report
 from sentinel.exposition.collector import Collector
 from sentinel.exposition.selection import Budget
 from sentinel.exposition.snapshot import Snapshot, SnapshotMemory, build_snapshot
-from sentinel.exposition.statistics import BaselineTimes, DaemonStatistics
+from sentinel.exposition.statistics import (
+    BaselineTimes,
+    DaemonStatistics,
+    IntakeStatistics,
+    LedgerStatistics,
+    PublishingStatistics,
+)
+from sentinel.ingest.http_log import SYNC_EDGES_SECONDS
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -31,8 +38,13 @@ def full_statistics() -> DaemonStatistics:
     return DaemonStatistics(
         events={("prediction", "accepted"): 5_000, ("outcome", "joined"): 1_000},
         dead_letters={"not_json": 3},
+        dead_letters_stored={("file", "written"): 3, ("file", "dropped"): 0, ("topic", "written"): 3},
         join_pending={0: 40, 1: 41},
+        halves_waiting={0: 3, 1: 0},
         lag={("predictions", 0): 7},
+        missed={"predictions": 6, "outcomes": 0},
+        catch_up_seconds=12.5,
+        ledger=LedgerStatistics(lag={0: 3}, n_partitions=2, records={"followed": 40, "foreign": 1}),
         partitions_assigned=2,
         watermarks_us={KEY: NOW_US},
         baselines={KEY: BaselineTimes(created_us=NOW_US, validation_end_us=NOW_US, max_age_seconds=86_400.0)},
@@ -49,6 +61,19 @@ def full_statistics() -> DaemonStatistics:
         annotations={"written": 4},
         annotation_failures={"unreachable": 2},
         refused={"login": 6},
+        intake=IntakeStatistics(
+            requests={"accepted": 30, "full": 2},
+            accepted=900,
+            rejected=4,
+            log_bytes=70_000,
+            log_max_bytes=4_000_000,
+            write_failures=1,
+            damaged=2,
+            syncs=tuple(range(len(SYNC_EDGES_SECONDS) + 1)),
+        ),
+        publishing=PublishingStatistics(
+            success_us=NOW_US, failures=2, fenced=1, rebuilding=1, rebuilds={"complete": 3, "short": 1}
+        ),
     )
 
 

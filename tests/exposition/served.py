@@ -17,6 +17,7 @@ from sentinel.exposition.guard import Guard
 from sentinel.exposition.http import WebInputs, build_app
 from sentinel.exposition.server import HttpServer, bind
 from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.ingest.http_intake import Intake
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Served:
     clock: Clock = field(default_factory=SystemClock)
     trust: ssl.SSLContext | None = None
     answers: AnswerBook | None = None
+    intake: Intake | None = None
+    host: str = "127.0.0.1"
 
     def __enter__(self) -> Served:
         inputs = WebInputs(
@@ -56,9 +59,11 @@ class Served:
             reload=lambda _who: self.reload(),
             reload_enabled=lambda: self.reload_enabled,
             answers=self.answers,
+            intake=self.intake,
         )
-        self.guard = Guard(self.web, self.clock, lambda: self.web)
-        self.server = HttpServer(build_app(inputs, SystemClock()), bind("127.0.0.1", 0), self.guard)
+        taken = None if self.intake is None else self.intake.settings
+        self.guard = Guard(self.web, self.clock, lambda: self.web, taken)
+        self.server = HttpServer(build_app(inputs, SystemClock()), bind(self.host, 0), self.guard)
         self.server.start()
         return self
 

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from sentinel.exposition.alerts import ALERTS
-from sentinel.exposition.declarations import ALERT_ACTIVE
 from sentinel.exposition.model_alerts import DECIDED
+from sentinel.exposition.model_declarations import ALERT_ACTIVE
 from tests.support.prometheus import check_with
 
 FILE = Path(__file__).parents[2] / "deploy/alertmanager/alertmanager.yml"
@@ -48,6 +48,11 @@ def model_alert(name: str, severity: str, **labels: str) -> Labels:
     return {"alertname": name, "severity": severity, "job": "sentinel", **own, **labels}
 
 
+def daemon_alert(name: str, component: str = "collector") -> Labels:
+    """The labels of a warning about the processes of a component."""
+    return {"alertname": name, "severity": "warning", "job": "sentinel", "component": component}
+
+
 LEAK, GAP, SLICE, QUALITY, DRIFT = (
     "SentinelLeakageSuspected",
     "SentinelOfflineOnlineGap",
@@ -55,6 +60,7 @@ LEAK, GAP, SLICE, QUALITY, DRIFT = (
     "SentinelDataQuality",
     "SentinelDrift",
 )
+SOURCE = {"alertname": "SentinelSourceFailing", "severity": "critical", "job": "sentinel", "component": "collector"}
 DOWN = {"alertname": "SentinelDown", "severity": "critical", "job": "sentinel"}
 
 
@@ -96,6 +102,9 @@ def test_an_alert_goes_to_its_owner(prometheus_programs: None, receiver: str, la
         (model_alert(SLICE, "warning"), model_alert(SLICE, "info")),
         (DOWN, model_alert(LEAK, "critical")),
         (DOWN, {"alertname": "SentinelStalled", "severity": "critical", "job": "sentinel", "instance": "a:1"}),
+        (SOURCE, daemon_alert("SentinelConsumerLag")),
+        (SOURCE, daemon_alert("SentinelLedgerFailing")),
+        (SOURCE, daemon_alert("SentinelOutputFailing")),
     ],
 )
 def test_a_cause_silences_its_symptom(source: Labels, target: Labels) -> None:
@@ -114,6 +123,8 @@ def test_a_cause_silences_its_symptom(source: Labels, target: Labels) -> None:
         ({**DOWN, "severity": "warning", "instance": "a:1"}, model_alert(LEAK, "critical")),
         (DOWN, {**DOWN, "job": "other"}),
         (model_alert(GAP, "critical"), model_alert(LEAK, "critical")),
+        (SOURCE, daemon_alert("SentinelConsumerLag", component="evaluator")),
+        (SOURCE, daemon_alert("SentinelEventsMissed")),
     ],
 )
 def test_what_must_be_told_is_told(source: Labels, target: Labels) -> None:

@@ -18,9 +18,10 @@ from sentinel.diagnosis.report import Alert, Cause, Report
 from sentinel.errors import FatalError, RecoverableError
 from sentinel.exposition.announcements import announcer as announcing
 from sentinel.exposition.announcements.announcer import DROPPED, KNOWN, WRITTEN, Announcer
-from sentinel.exposition.announcements.cloudevent import TopicEvent, event_key, standing_of
+from sentinel.exposition.announcements.cloudevent import event_key, standing_of
 from sentinel.exposition.announcements.standing import Standing
 from sentinel.exposition.announcements.watcher import LONG, Watcher
+from sentinel.ingest.event_topic import TopicEvent
 from tests.exposition.reports import LEAKAGE_ALERT, report
 
 NOW_US = 1_800_000_000_000_000

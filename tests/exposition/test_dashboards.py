@@ -23,6 +23,7 @@ from sentinel.exposition.dashboards import BOARDS, files
 from sentinel.exposition.declarations import METRICS
 from sentinel.exposition.panels import Board, Panel
 from sentinel.exposition.rules import RuleOptions, rule_annotations
+from sentinel.exposition.statistics import IntakeStatistics
 from tests.conftest import StartPrometheusStack
 from tests.exposition.exposed import full_statistics
 from tests.exposition.queries import choose, empty_queries, filled
@@ -206,7 +207,8 @@ def test_a_query_keeps_the_rules(uid_and_expr: tuple[str, str]) -> None:
         metric = declared[base]
         assert labels <= {*metric.labels, *own}
         assert ({"job"} if name in ALL_TARGETS and "instance" not in labels else CHOSEN[uid]) <= labels
-        assert bool(rate) == (metric.type in ("counter", "summary"))
+        if metric.type != "histogram":  # over all time, or of the latest interval
+            assert bool(rate) == (metric.type in ("counter", "summary"))
     ranges = re.findall(r"\[([^\]]*)\]", expr)
     assert ranges == ["$__rate_interval"] * len(re.findall(r"\b(?:rate|increase)\(", expr))
     for grouped in re.findall(r"by \(([^)]*)\)", expr):
@@ -251,12 +253,13 @@ def test_a_table_names_its_columns() -> None:
         (limits.MAX_CATCH_UP_SECONDS, "SentinelConsumerLag"),
         (limits.MIN_LAG_MESSAGES, "SentinelConsumerLag"),
         (limits.MAX_DEAD_LETTER_RATIO, "SentinelDeadLetters"),
+        (limits.MAX_LEDGER_AGE_SECONDS, "SentinelLedgerFailing"),
     ],
 )
 def test_thresholds_are_those_of_the_alerts(limit: float, alert: str) -> None:
     """The line in a panel lies where the alert fires."""
     rules = [rule for rule in ALERTS if rule.name == alert]
-    assert any(limit in [float(number) for number in re.findall(r"> ([0-9.]+)", rule.expr)] for rule in rules)
+    assert any(limit in [float(number) for number in re.findall(r"(?:>|<=) ([0-9.]+)", rule.expr)] for rule in rules)
     assert limit in _limits_of("sentinel-daemon")
 
 
@@ -283,6 +286,12 @@ def _limits_of(uid: str) -> set[float | None]:
     return {step.value for board, panel in PANELS for step in panel.steps if board.uid == uid}
 
 
+def posted_more(intake: IntakeStatistics | None) -> IntakeStatistics:
+    """The same with one more write of each duration."""
+    assert intake is not None
+    return dataclasses.replace(intake, syncs=tuple(n + 1 for n in intake.syncs))
+
+
 @pytest.fixture(scope="module")
 def scraped(prometheus_stack: StartPrometheusStack) -> Iterator[PrometheusServer]:
     """A Prometheus with some scrapes of an application in which everything is known and counts rise."""
@@ -296,6 +305,7 @@ def scraped(prometheus_stack: StartPrometheusStack) -> Iterator[PrometheusServer
                 seen,
                 events={key: n + 100 for key, n in seen.events.items()},
                 dead_letters={key: n + 1 for key, n in seen.dead_letters.items()},
+                intake=posted_more(seen.intake),
                 evaluations=seen.evaluations + 1,
                 evaluation_seconds=seen.evaluation_seconds + 0.5,
                 log_events={key: n + 1 for key, n in seen.log_events.items()},

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from sentinel.exposition.declarations import METRICS, Metric
+from sentinel.exposition.declarations import METRICS
+from sentinel.exposition.metric import Metric
 
 # The names that the design promises to users; what else there is may change.
 CONTRACT = """

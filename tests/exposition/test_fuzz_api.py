@@ -19,7 +19,7 @@ from tests.exposition.reports import full_report, report
 from tests.exposition.served import Served
 
 DESCRIPTION = openapi()
-OPERATIONS = sorted(DESCRIPTION["paths"])
+OPERATIONS = sorted(path for path, methods in DESCRIPTION["paths"].items() if "get" in methods)
 MODELS = (("churn", "7"), ("a/b", "c"), ("ü ?", "#"), ("%2F", ".."))
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FETCH")
 NAMES = st.one_of(st.sampled_from([name for pair in MODELS for name in pair]), st.text(max_size=40))

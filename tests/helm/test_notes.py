@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helm.chart import CHART, KUBE_VERSION, NAMES, case, helm
+from tests.helm.chart import CHART, KUBE_VERSION, NAMES, case, helm, values_of
 
 _AS_AN_OBJECT = """\
 apiVersion: v1
@@ -47,8 +47,10 @@ def test_they_say_what_is_watched_and_where_to_look(chart: Path, name: str) -> N
     """Topics, models, and commands for the namespace and the names that were installed."""
     text = notes_of(chart, name)
     namespace = "monitoring" if name == "no-operator" else "ml"
-    reader, judge = ("collector", "deployment/rel-sentinel-evaluator") if "split" in name else ("", "rel-sentinel-0")
-    assert "reads churn.predictions and churn.outcomes" in text
+    split = values_of(name)["mode"] == "split"
+    reader, judge = ("collector", "deployment/rel-sentinel-evaluator") if split else ("", "rel-sentinel-0")
+    posted = "takes events in by POST http://rel-sentinel.ml.svc:9469/v1/events, and watches"
+    assert (posted if name == "http" else "reads churn.predictions and churn.outcomes, and watches") in text
     assert "churn, version 7" in text
     workload = f"rel-sentinel-{reader}".removesuffix("-")
     assert f"kubectl --namespace {namespace} rollout status statefulset/{workload}\n" in text
@@ -65,7 +67,9 @@ def test_they_say_what_is_watched_and_where_to_look(chart: Path, name: str) -> N
         ("split", {"prometheusRule__enabled": "true"}, "takes only what carries the label `release:"),
         ("minimal", {}, "The port is open to the whole cluster"),
         ("split-hpa", {}, "Without persistence every new pod starts"),
-        ("split", {}, "Mode split needs an image"),
+        ("split", {}, "--create --topic sentinel.summaries"),
+        ("split", {}, "Up to 12 collectors share the partitions of churn.predictions"),
+        ("split-hpa", {}, "Up to 6 collectors share the partitions of churn.predictions"),
     ],
 )
 def test_they_warn_of_what_is_missing(chart: Path, name: str, over: dict[str, str], warning: str | None) -> None:
@@ -74,5 +78,11 @@ def test_they_warn_of_what_is_missing(chart: Path, name: str, over: dict[str, st
     if warning is not None:
         assert warning in text
         return
-    for word in ("Nobody is alerted", "label `release", "open to the whole cluster", "Without persistence", "split"):
+    for word in (
+        "Nobody is alerted",
+        "label `release",
+        "open to the whole cluster",
+        "Without persistence",
+        "summaries",
+    ):
         assert word not in text

@@ -10,9 +10,9 @@ import pytest
 
 from sentinel.app.daemon import STOP_SECONDS
 from sentinel.cli import explain, run
-from tests.helm.chart import CHART, NAMES, config_of, daemons, kinds, only, pods, rendered, values_of
+from tests.helm.chart import NAMES, config_of, daemons, kinds, only, pods, rendered, values_of
 
-RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "secret"}
+RESTRICTED_VOLUMES = {"configMap", "emptyDir", "persistentVolumeClaim", "projected", "secret"}
 NO_HOST = {"hostNetwork", "hostPID", "hostIPC"}
 
 
@@ -51,7 +51,8 @@ def test_every_pod_is_restricted(name: str) -> None:
             assert container["resources"]["limits"]["memory"], place
         for volume in volumes_of(pod).values():
             assert set(volume) <= RESTRICTED_VOLUMES, place
-            assert volume.get("secret", {"defaultMode": 0o440})["defaultMode"] == 0o440, place
+            for kind in ("secret", "projected"):
+                assert volume.get(kind, {"defaultMode": 0o440})["defaultMode"] == 0o440, place
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -146,11 +147,24 @@ def knows_role(role: str) -> bool:
     return True
 
 
-def test_the_notes_warn_of_roles_that_the_daemon_does_not_know() -> None:
-    """The role of the default mode is known; that of mode split needs another image exactly as long as it is not."""
-    assert knows_role("all")
-    notes = (CHART / "templates/NOTES.txt").read_text(encoding="utf-8")
-    assert ("Mode split needs an image" in notes) is not (knows_role("collector") and knows_role("evaluator"))
+@pytest.mark.parametrize("name", NAMES)
+def test_the_daemon_knows_the_roles_that_the_pods_are_given(name: str) -> None:
+    """Each pod of a daemon is started with a role of `sentinel run`."""
+    workloads = daemons(rendered(name))
+    roles = [each["spec"]["template"]["spec"]["containers"][0]["args"][4] for each in workloads]
+    assert roles
+    assert all(knows_role(role) for role in roles)
+
+
+def test_collectors_and_evaluator_share_a_configuration() -> None:
+    """Both are told the topic where they meet and where the evaluator's page is; members are named as their pods."""
+    config = config_of(rendered("split"))
+    assert config["source"]["kafka"]["topics"]["summaries"] == "sentinel.summaries"
+    assert config["source"]["kafka"]["group_instance_id"] == "${POD_NAME}"
+    assert config["web"]["evaluator"] == "http://rel-sentinel-evaluator.ml.svc:9469/"
+    assert "evaluator" not in config_of(rendered("minimal"))["web"]
+    behind_tls = rendered("split", {"webConfig.tls": True, "webConfig.existingSecret": "web"})
+    assert config_of(behind_tls)["web"]["evaluator"].startswith("https://")
 
 
 def test_a_new_configuration_or_baseline_restarts_the_pod() -> None:
@@ -188,6 +202,92 @@ def test_secrets_are_files_of_secrets_that_exist() -> None:
     assert mutual["security_protocol"] == "SSL"
     assert mutual["ssl_keyfile"] == "/run/secrets/kafka-client/user.key"
     assert "sasl_mechanism" not in mutual
+
+
+def test_a_token_of_kubernetes_logs_in_to_kafka() -> None:
+    """It is made for the brokers alone, lies in a volume of its own, and no password stands beside it."""
+    manifests = rendered("oauth")
+    kafka = config_of(manifests)["source"]["kafka"]
+    assert (kafka["sasl_mechanism"], kafka["security_protocol"]) == ("OAUTHBEARER", "SASL_SSL")
+    assert kafka["sasl_oauth_token_file"] == "/run/secrets/kafka-token/token"
+    assert not any(key.startswith("sasl_plain") for key in kafka)
+    pod = only(manifests, "StatefulSet")["spec"]["template"]
+    (source,) = volumes_of(pod)["kafka-token"]["projected"]["sources"]
+    token = {"path": "token", "audience": "kafka.example.com", "expirationSeconds": 3600}
+    assert source == {"serviceAccountToken": token}
+    assert "KAFKA_USERNAME" not in env_of(pod)
+
+
+def test_client_credentials_log_in_to_kafka() -> None:
+    """The endpoint and the client are those of the values, and the client's secret is a file of the Secret."""
+    over = {
+        "kafka.auth.oauth.serviceAccountToken.enabled": False,
+        "kafka.auth.oauth.tokenEndpoint": "https://idp.example.com/token",
+        "kafka.auth.oauth.clientId": "sentinel",
+        "kafka.auth.oauth.scope": "kafka",
+        "kafka.auth.existingSecret": "kafka-client",
+        "kafka.auth.passwordKey": "client-secret",
+    }
+    manifests = rendered("oauth", over)
+    kafka = config_of(manifests)["source"]["kafka"]
+    assert {key: value for key, value in kafka.items() if key.startswith("sasl_oauth")} == {
+        "sasl_oauth_token_endpoint_url": "https://idp.example.com/token",
+        "sasl_oauth_client_id": "sentinel",
+        "sasl_oauth_client_secret_file": "/run/secrets/kafka-auth/password",
+        "sasl_oauth_scope": "kafka",
+    }
+    volumes = volumes_of(only(manifests, "StatefulSet")["spec"]["template"])
+    assert volumes["kafka-auth"]["secret"]["items"] == [{"key": "client-secret", "path": "password"}]
+    assert "kafka-token" not in volumes
+
+
+def test_the_registry_and_the_hash_key_are_opened_by_files() -> None:
+    """What the values name of their Secrets is in the configuration as a path, and nothing that they leave empty."""
+    manifests = rendered("oauth")
+    assert config_of(manifests)["source"]["kafka"]["schema_registry"] == {
+        "urls": ["https://registry.kafka:8081"],
+        "username": "sentinel",
+        "password_file": "/run/secrets/schema-registry/password",
+        "ssl_cafile": "/run/secrets/schema-registry/ca.crt",
+    }
+    assert config_of(manifests)["state"]["hash_key_file"] == "/run/secrets/hash-key/key"
+    pod = only(manifests, "StatefulSet")["spec"]["template"]
+    assert volumes_of(pod)["hash-key"]["secret"]["items"] == [{"key": "hash-key", "path": "key"}]
+    mounts = {mount["name"]: mount["mountPath"] for mount in pod["spec"]["containers"][0]["volumeMounts"]}
+    assert mounts["schema-registry"] == "/run/secrets/schema-registry"
+    assert "hash_key_file" not in config_of(rendered("minimal"))["state"]
+
+
+def test_posted_events_need_no_kafka() -> None:
+    """One pod with a volume takes them in; what the chart says of Kafka by default is gone."""
+    manifests = rendered("http")
+    config = config_of(manifests)
+    assert config["source"] == {"http": {"max_log_bytes": "8GiB"}}
+    assert config["web"]["producers"] == ["serving", "billing"]
+    assert config["web"]["bearer_token_file"] == "/run/secrets/web-config/tokens"
+    workload = only(manifests, "StatefulSet")["spec"]
+    assert (workload["replicas"], len(workload["volumeClaimTemplates"])) == (1, 1)
+    assert config_of(
+        rendered("minimal", {"config.source": {"http": {}, "kafka": None}, "config.web.producers": ["a"]})
+    )["source"] == {"http": {}}
+
+
+def test_an_evaluator_may_keep_what_it_said() -> None:
+    """Its folder is a claim that outlives the release, one that exists, or by default none."""
+    manifests = rendered("oauth")
+    claim = only(manifests, "PersistentVolumeClaim")
+    assert claim["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    assert claim["spec"]["storageClassName"] == "fast"
+    assert claim["spec"]["resources"]["requests"]["storage"] == "2Gi"
+
+    def state(manifests: Any) -> Any:
+        return volumes_of(only(manifests, "Deployment")["spec"]["template"])["state"]
+
+    assert state(manifests) == {"persistentVolumeClaim": {"claimName": claim["metadata"]["name"]}}
+    existing = rendered("oauth", {"evaluator.persistence.existingClaim": "kept"})
+    assert state(existing) == {"persistentVolumeClaim": {"claimName": "kept"}}
+    assert "PersistentVolumeClaim" not in kinds(existing)
+    assert state(rendered("split")) == {"emptyDir": {"sizeLimit": "2Gi"}}
 
 
 def test_a_guarded_port_is_guarded_by_files_of_a_secret() -> None:
@@ -320,6 +420,19 @@ def test_only_the_report_and_prometheus_reach_the_port() -> None:
     assert kafka["ports"] == [{"port": 9093, "protocol": "TCP"}]
     assert kafka["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kafka"}
     assert grafana["ports"] == [{"port": 3000, "protocol": "TCP"}]
+
+
+def test_producers_reach_the_port_where_they_post() -> None:
+    """With HTTP the namespaces of the producers may come in and nothing goes out to Kafka; else neither is said."""
+    policy = only(rendered("http"), "NetworkPolicy")["spec"]
+    names = [peer.get("namespaceSelector", {}).get("matchLabels", {}) for peer in policy["ingress"][0]["from"]]
+    assert [each["kubernetes.io/metadata.name"] for each in names if each] == ["serving", "billing"]
+    assert len(policy["egress"]) == 2  # the name service, and the release itself
+    registry = only(rendered("oauth"), "NetworkPolicy")["spec"]["egress"][-1]
+    assert registry["ports"] == [{"port": 8081, "protocol": "TCP"}]
+    assert registry["to"][0]["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "kafka"}
+    ignored = rendered("full", {"networkPolicy.producersFrom": [{"podSelector": {}}]})
+    assert only(ignored, "NetworkPolicy")["spec"] == only(rendered("full"), "NetworkPolicy")["spec"]
 
 
 def test_a_drain_moves_the_pod() -> None:

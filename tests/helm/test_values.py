@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 import sentinel
 from helm import readme
 from sentinel import cli
+from tests.exposition.certificates import Authority
 from tests.helm.chart import (
     CASES,
     CHART,
@@ -33,6 +35,8 @@ from tests.helm.chart import (
 )
 
 DEFAULTS = CHART / "values.yaml"
+TOKEN_NAMES = ("serving", "billing", "ml-platform")
+"""Who logs in with a token in the examples."""
 FREE_FORM = {"global", "config"}
 """Objects whose keys the chart leaves to somebody else: Helm, and the daemon, which is strict itself."""
 
@@ -108,11 +112,17 @@ def test_the_values_make_a_configuration_that_sentinel_takes(
     for place in ("kafka-auth/password", "kafka-ca/ca.crt", "kafka-client/user.crt", "kafka-client/user.key"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text("x")
-    for place in ("sentinel/password", "sentinel/ca.crt"):
+    for place in ("sentinel/password", "sentinel/ca.crt", "schema-registry/password"):
         (tmp_path / place).parent.mkdir(exist_ok=True)
         (tmp_path / place).write_text("x")
+    shutil.copy(Authority(tmp_path).cert, tmp_path / "schema-registry/ca.crt")
+    (tmp_path / "hash-key").mkdir()
+    (tmp_path / "hash-key/key").write_text("0123456789abcdef" * 2)
     (tmp_path / "web-config").mkdir()
     (tmp_path / "web-config/web-config.yml").write_text("{}")
+    (tmp_path / "client").mkdir()
+    for place in ("web-config/tokens", "client/tokens"):
+        (tmp_path / place).write_text("".join(f"{name} {name * 8}\n" for name in TOKEN_NAMES))
     monkeypatch.setenv("POD_NAME", "sentinel-0")
     monkeypatch.setenv("KAFKA_USERNAME", "sentinel")
     shown = {}
@@ -121,7 +131,9 @@ def test_the_values_make_a_configuration_that_sentinel_takes(
         assert cli.main(["check-config", str(file), "--format", "json", "--show"]) == 0
         shown[key] = json.loads(capsys.readouterr().out)["config"]
     daemon, client = shown["sentinel.yaml"], shown["client.yaml"]
-    assert daemon["source"]["kafka"]["group_instance_id"] == "sentinel-0"
+    kafka = daemon["source"]["kafka"]
+    assert (kafka is None) is (daemon["source"]["http"] is not None)
+    assert kafka is None or kafka["group_instance_id"] == "sentinel-0"
     assert [model["baseline"] for model in daemon["models"]] == ["/baselines/churn-7.baseline"]
     assert daemon["state"]["directory"] == "/var/lib/sentinel"
     assert client["source"] is None
@@ -146,6 +158,7 @@ def test_the_chart_passes_the_strict_linter(name: str | None) -> None:
         ("minimal", {"baselines.existingClaim": "claim"}, "existingConfigMap and binaryData, not 2"),
         ("minimal", {"autoscaling.hpa.enabled": True}, "only the collectors of mode split can be scaled"),
         ("minimal", {"autoscaling.keda.enabled": True}, "only the collectors of mode split can be scaled"),
+        ("split", {"config.source.kafka.topics.summaries": ""}, "name the compacted topic where collectors and"),
         ("split", {"autoscaling.hpa.enabled": True}, "keda and hpa would fight over the replicas"),
         ("split", {"serviceMonitor.enabled": True}, "would scrape the same pods twice"),
         ("split", {"persistence.existingClaim": "one"}, "in mode split each collector gets its own"),
@@ -153,6 +166,15 @@ def test_the_chart_passes_the_strict_linter(name: str | None) -> None:
         ("minimal", {"webConfig.caKey": "ca.crt"}, "without webConfig.tls there is no certificate to trust"),
         ("split", {"kafka.auth.usernameKey": ""}, "kafka.auth: give username, or usernameKey"),
         ("split", {"kafka.auth.username": "sentinel"}, "KEDA reads the user from the Secret too"),
+        ("http", {"config.source.kafka.bootstrap_servers": ["a:1"]}, "events come from kafka or by http; name one"),
+        ("http", {"mode": "split", "config.source.kafka.topics.summaries": "s"}, "set mode single"),
+        ("http", {"persistence.enabled": False}, "accepted events are kept on the volume until they are counted"),
+        ("http", {"config.web.producers": []}, "nobody could post; name config.web.producers"),
+        ("oauth", {"kafka.auth.oauth.serviceAccountToken.enabled": False}, "give tokenEndpoint or enable"),
+        ("oauth", {"kafka.auth.oauth.tokenEndpoint": "https://idp"}, "give tokenEndpoint or enable"),
+        ("oauth", {"kafka.auth.mechanism": "PLAIN"}, "has no effect without kafka.auth.mechanism OAUTHBEARER"),
+        ("oauth", {"autoscaling.keda.enabled": True}, "with OAUTHBEARER give authenticationRef"),
+        ("oauth", {"config.source.kafka.schema_registry.urls": []}, "there is no config.source.kafka.schema_registry"),
     ],
 )
 def test_what_is_missing_or_contradicts_is_named(name: str, over: dict[str, Any], fault: str) -> None:
@@ -169,6 +191,7 @@ def test_what_is_missing_or_contradicts_is_named(name: str, over: dict[str, Any]
         ({"evaluator.replicas": 2}, "/evaluator/replicas"),
         ({"replica": 1}, "'replica'"),
         ({"mode": "sharded"}, "/mode"),
+        ({"mode": "split"}, "/config/source/kafka/topics"),
         ({"image.digest": "latest"}, "/image/digest"),
         ({"image.name": "sentinel"}, "'name'"),
         ({"config.web.listen": "127.0.0.1:80"}, "/config/web/listen"),
@@ -176,6 +199,13 @@ def test_what_is_missing_or_contradicts_is_named(name: str, over: dict[str, Any]
         ({"config.source.kafka.sasl_plain_password": "hunter2"}, "/config/source/kafka/sasl_plain_password"),
         ({"config.source.kafka.ssl_password": "hunter2"}, "/config/source/kafka/ssl_password"),
         ({"kafka.auth.password": "hunter2"}, "'password'"),
+        ({"config.source.kafka.sasl_oauth_client_secret": "hunter2"}, "/kafka/sasl_oauth_client_secret"),
+        ({"config.source.kafka.schema_registry": {"password": "hunter2"}}, "/schema_registry/password"),
+        ({"config.state.hash_key": "0123456789abcdef"}, "/config/state/hash_key"),
+        ({"kafka.auth.oauth.tokenEndpoint": "http://idp"}, "/kafka/auth/oauth/tokenEndpoint"),
+        ({"kafka.auth.oauth.clientSecret": "hunter2"}, "'clientSecret'"),
+        ({"schemaRegistry.password": "hunter2"}, "'password'"),
+        ({"evaluator.persistence.accessModes": ["ReadWriteMany"]}, "/evaluator/persistence/accessModes"),
         ({"grafana.token": "glsa_1"}, "'token'"),
         ({"serviceMonitor.basicAuth": {"username": "u", "password": "hunter2"}}, "/serviceMonitor/basicAuth"),
         ({"serviceMonitor.authorization": {"credentials": "hunter2"}}, "/serviceMonitor/authorization"),

@@ -78,7 +78,7 @@ spec:
       env:
         - name: POD_NAME
           valueFrom: {fieldRef: {fieldPath: metadata.name}}
-        {{- if and $v.kafka.auth.existingSecret (not $v.kafka.auth.username) }}
+        {{- if and $v.kafka.auth.existingSecret (not $v.kafka.auth.username) (ne $v.kafka.auth.mechanism "OAUTHBEARER") }}
         - name: KAFKA_USERNAME
           valueFrom: {secretKeyRef: {name: {{ $v.kafka.auth.existingSecret }}, key: {{ $v.kafka.auth.usernameKey }}}}
         {{- end }}

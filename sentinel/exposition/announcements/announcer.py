@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
 from sentinel.clock import Clock
 from sentinel.config.times import rfc3339
 from sentinel.diagnosis.report import Report
 from sentinel.errors import FatalError, RecoverableError
-from sentinel.exposition.announcements.cloudevent import TopicEvent, event_key, standing_of, to_event
+from sentinel.exposition.announcements.cloudevent import event_key, standing_of, to_event
 from sentinel.exposition.announcements.standing import Seen, Standing, announcements
 from sentinel.exposition.announcements.watcher import Watcher
+from sentinel.ingest.event_topic import EventTopic
 from sentinel.logs import get_logger
 
 log = get_logger(__name__)
@@ -34,30 +35,6 @@ WRITTEN, DROPPED, KNOWN = "written", "dropped", "known"
 Key = tuple[str, str]
 
 
-class VerdictTopic(Protocol):
-    """Where events are written. One thread calls everything; each call blocks for a bounded time.
-
-    All may raise :class:`~sentinel.errors.RecoverableError` (try again, beginning with :meth:`claim`) or
-    :class:`~sentinel.errors.FatalError` (a person has to act).
-    """
-
-    def claim(self) -> None:
-        """Become the only writer; what a former one left unfinished is undone."""
-        ...
-
-    def latest(self) -> Mapping[bytes, bytes | None]:
-        """The value last written under each key, as of this call; call it after :meth:`claim`."""
-        ...
-
-    def write(self, events: Sequence[TopicEvent]) -> None:
-        """Write events in one transaction."""
-        ...
-
-    def close(self, timeout_seconds: float) -> None:
-        """Disconnect."""
-        ...
-
-
 class _Change(NamedTuple):
     seen: Seen
     report: Report
@@ -68,7 +45,7 @@ class Announcer:
 
     Parameters
     ----------
-    topic : VerdictTopic
+    topic : EventTopic
         Owned from here on.
     deployment : str
         Names this deployment in the events.
@@ -77,7 +54,7 @@ class Announcer:
         Changes that may wait.
     """
 
-    def __init__(self, topic: VerdictTopic, deployment: str, clock: Clock, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, topic: EventTopic, deployment: str, clock: Clock, *, capacity: int = CAPACITY) -> None:
         self._topic = topic
         self._deployment = deployment
         self._clock = clock

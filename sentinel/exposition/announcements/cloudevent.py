@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import quote
 
 import msgspec
 
 from sentinel.exposition.announcements.standing import Announcement, Standing
+from sentinel.ingest.event_topic import TopicEvent
 
 TYPE_PREFIX: Final = "sentinel."
 """Of ``ce_type``: ``sentinel.verdict.changed``, ``sentinel.alert.fired``, ``sentinel.alert.resolved``."""
-
-
-class TopicEvent(NamedTuple):
-    """A record to be written: key, headers and value."""
-
-    key: bytes
-    headers: Sequence[tuple[str, bytes]]
-    value: bytes
 
 
 class _Kept(msgspec.Struct):

@@ -6,6 +6,7 @@ from typing import Final
 
 from sentinel.exposition import alert_pieces as limits
 from sentinel.exposition.boards import common as c
+from sentinel.exposition.boards.passage import PASSAGE
 from sentinel.exposition.panels import Board, Marks, Panel, Query, Variable
 
 _LAG = f"sum by (topic) (max by (topic, partition) (sentinel_consumer_lag_messages{{{c.TARGETS}}}))"
@@ -19,13 +20,13 @@ def _age(name: str) -> Query:
 _PANELS: Final = (
     Panel(
         title="Ready",
-        description="Whether baselines are loaded and partitions are assigned.",
+        description="Whether baselines are loaded and partitions are assigned, or all counts read.",
         type="stat",
         queries=(Query(f"min by (instance) (sentinel_ready{{{c.TARGETS}}})", "{{instance}}"),),
         unit="none",
         steps=c.at_least(1),
         names=((0, "not ready"), (1, "ready")),
-        width=6,
+        width=5,
         height=5,
     ),
     Panel(
@@ -36,7 +37,7 @@ _PANELS: Final = (
         unit="none",
         steps=c.at_least(1),
         names=((0, "last reload failed"), (1, "as written")),
-        width=6,
+        width=5,
         height=5,
     ),
     Panel(
@@ -46,7 +47,7 @@ _PANELS: Final = (
         queries=(_age("sentinel_loop_last_turn_timestamp_seconds"),),
         unit="s",
         steps=c.limit(limits.MAX_STILL_SECONDS),
-        width=6,
+        width=5,
         height=5,
     ),
     Panel(
@@ -56,7 +57,19 @@ _PANELS: Final = (
         queries=(_age("sentinel_checkpoint_last_success_timestamp_seconds"),),
         unit="s",
         steps=c.limit(limits.MAX_CHECKPOINT_AGE_SECONDS),
-        width=6,
+        width=5,
+        height=5,
+    ),
+    Panel(
+        title="Caught up in",
+        description="Until what waits has been read, at the rates of the last two minutes. Nothing where the lag does "
+        "not shrink.",
+        type="stat",
+        queries=(Query(f"max(sentinel_catch_up_seconds{{{c.TARGETS}}})", "to the end of the topics"),),
+        unit="s",
+        steps=c.limit(limits.MAX_CATCH_UP_SECONDS, "orange"),
+        no_value="not shrinking",
+        width=4,
         height=5,
     ),
     Panel(
@@ -104,6 +117,23 @@ _PANELS: Final = (
         queries=(Query(f"sum({_LAG})\n/ {_EVENTS_PER_SECOND}", "to the end of the topics"),),
         unit="s",
         steps=c.limit(limits.MAX_CATCH_UP_SECONDS, "orange"),
+        minimum=0,
+    ),
+    Panel(
+        title="Counts on their way",
+        description="Records of the summaries topic that evaluators have not followed yet. Empty without that topic.",
+        type="timeseries",
+        queries=(Query(f"sum by (instance) (sentinel_ledger_lag_messages{{{c.TARGETS}}})", "{{instance}}"),),
+        unit="short",
+        minimum=0,
+    ),
+    Panel(
+        title="Records of counts",
+        description="Records of the summaries topic a second, by what evaluators made of them. Foreign ones are of a "
+        "baseline that the evaluator does not have: reload it. There should be no corrupt ones.",
+        type="timeseries",
+        queries=(Query(f"sum by (result) (rate(sentinel_ledger_records_total{{{c.TARGETS}}}{c.RATE}))", "{{result}}"),),
+        unit="eps",
         minimum=0,
     ),
     Panel(
@@ -163,8 +193,8 @@ _PANELS: Final = (
     ),
     Panel(
         title="Failures",
-        description="Evaluations that failed and left the last report standing, and checkpoints that could not be "
-        "written, in the latest interval. Both should stay at 0.",
+        description="Evaluations that failed and left the last report standing, and checkpoints and posted events that "
+        "could not be written, in the latest interval. All should stay at 0.",
         type="timeseries",
         queries=(
             Query(
@@ -174,6 +204,10 @@ _PANELS: Final = (
             Query(
                 f"sum by (instance) (increase(sentinel_checkpoint_failures_total{{{c.TARGETS}}}{c.RATE}))",
                 "checkpoints, {{instance}}",
+            ),
+            Query(
+                f"sum by (instance) (increase(sentinel_http_event_log_failures_total{{{c.TARGETS}}}{c.RATE}))",
+                "posted events, {{instance}}",
             ),
         ),
         unit="short",
@@ -288,5 +322,5 @@ DAEMON: Final = Board(
             value_is_time=True,
         ),
     ),
-    panels=_PANELS,
+    panels=(*_PANELS, *PASSAGE),
 )
