@@ -119,7 +119,7 @@ def build_baseline(
     if train_file is not None:
         # Where silence is negative, only a prediction's age tells which training rows are.
         pooled = None if model.outcome.absence == "negative" else encodings
-        trained = read_training(train_file, layout, columns, stated, now_us, tell, pooled, hash_key)
+        trained = read_training(train_file, layout, columns, stated, tell, pooled, hash_key)
     counted = _count(file, layout, model, trained, stated, tell, encodings)
     if not counted.summary.n_predictions:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.n_rejected.items()))

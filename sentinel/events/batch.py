@@ -229,7 +229,9 @@ class EventBatch:
     """What one poll delivered of one partition, decoded.
 
     ``positions`` are the next offsets to read, by topic: stored with the counts they lead to, in one transaction.
-    ``outcomes_behind`` tells that outcomes older than these predictions may still be unread, so nothing may expire.
+    ``outcomes_behind`` tells that outcomes older than these predictions may still be unread. ``predictions_logged_at``
+    is the latest log time of the predictions here, ``outcomes_logged_at`` the earliest of the outcomes (microseconds
+    since the epoch, UTC); None where there are none, or the log has no times. Only with both may anything expire then.
     ``halves`` are requests and responses that came as messages of their own; ``passed_over`` counts the messages that
     a filter left out, by what their topic holds.
     """
@@ -241,6 +243,8 @@ class EventBatch:
     dead_letters: tuple[DeadLetter, ...] = ()
     backfills: tuple[Backfills, ...] = ()
     outcomes_behind: bool = False
+    predictions_logged_at: int | None = None
+    outcomes_logged_at: int | None = None
     halves: Halves | None = None
     passed_over: Mapping[str, int] = field(default_factory=dict)
 

@@ -14,7 +14,6 @@ from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import assemble
 from sentinel.events.codecs.messages import Role
 from sentinel.events.codecs.protocol import Codec
 from sentinel.ingest.confluent_client import connect, require_confluent, translate
@@ -27,7 +26,7 @@ from sentinel.ingest.kafka_assignment import Assignment
 from sentinel.ingest.missed import MissedMessages
 from sentinel.ingest.protocol import Changes, LogStart
 from sentinel.ingest.records.columns import Columns
-from sentinel.ingest.records.messages import messages_of
+from sentinel.ingest.records.messages import batch_of
 from sentinel.ingest.registry import RegistryUnavailableError
 from sentinel.logs import get_logger
 
@@ -424,14 +423,8 @@ class ConfluentSource:
         return batches
 
     def _batch(self, partition: int, records: Mapping[str, Columns]) -> EventBatch:
-        runs = [
-            self._codec.decode(messages_of(topic, partition, role, records[topic], self._clock))
-            for topic, role in self._topics
-            if topic in records
-        ]
-        positions = {topic: int(some.offsets[-1]) + 1 for topic, some in records.items()}
         behind = self._lag.get((self._settings.topics.outcomes, partition), 1) > 0
-        return assemble(partition, positions, runs, outcomes_behind=behind)
+        return batch_of(partition, self._topics, records, self._codec, self._clock, outcomes_behind=behind)
 
     def _cut(self, place: TopicPartition, records: Columns) -> Columns:
         """Go on behind these; of a topic that was told an end, deliver what is before it and fetch no more then."""

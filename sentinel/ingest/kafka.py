@@ -17,7 +17,6 @@ from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import SentinelError, SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import assemble
 from sentinel.events.codecs.messages import Role
 from sentinel.events.codecs.protocol import Codec
 from sentinel.ingest.copartition import check_counts
@@ -31,7 +30,7 @@ from sentinel.ingest.protocol import Changes, LogStart
 from sentinel.ingest.records.columns import Columns
 from sentinel.ingest.records.damage import DamagedBatchError
 from sentinel.ingest.records.hook import columns_of, read_columns
-from sentinel.ingest.records.messages import messages_of
+from sentinel.ingest.records.messages import batch_of
 from sentinel.ingest.registry import RegistryUnavailableError
 from sentinel.logs import get_logger
 
@@ -383,14 +382,8 @@ class KafkaSource:
         return batches
 
     def _batch(self, partition: int, records: Mapping[str, Columns]) -> EventBatch:
-        runs = [
-            self._codec.decode(messages_of(topic, partition, role, records[topic], self._clock))
-            for topic, role in self._topics
-            if topic in records
-        ]
-        positions = {topic: int(some.offsets[-1]) + 1 for topic, some in records.items()}
         behind = self._lag.get((self._settings.topics.outcomes, partition), 1) > 0
-        return assemble(partition, positions, runs, outcomes_behind=behind)
+        return batch_of(partition, self._topics, records, self._codec, self._clock, outcomes_behind=behind)
 
     def _measure_lag(self, fetched: Mapping[TopicPartition, Columns]) -> None:
         """Compare what was delivered with the ends that came along with the messages; asks nobody."""

@@ -34,6 +34,7 @@ from sentinel.events.rankings import RELEVANCE, Relevances
 from sentinel.pipeline import tally as results
 from sentinel.pipeline.ahead import GRADED_HEADER, N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
 from sentinel.pipeline.backfills import BackfillJoin
+from sentinel.pipeline.backlog import OutcomeBacklog
 from sentinel.pipeline.checkpoint import (
     CheckpointMeta,
     pane_name,
@@ -82,6 +83,7 @@ class PartitionPipeline:
         expire_until: Callable[[int], int] = lambda watermark: watermark,
     ) -> None:
         self._expire_until = expire_until
+        self._backlog = OutcomeBacklog()
         self.partition = partition
         self.tally = Tally()
         self.watermark = NEVER
@@ -126,8 +128,7 @@ class PartitionPipeline:
         self._outcomes([group for group in batch.outcomes if len(group)])
         self._backfills.apply(batch.backfills)
         self.positions.update(batch.positions)
-        if not batch.outcomes_behind:
-            self._expire()
+        self._expire(self._backlog.until(self.watermark, batch))
         return [*batch.dead_letters, *refused]
 
     def _predictions(self, groups: Sequence[Predictions]) -> list[DeadLetter]:
@@ -321,8 +322,8 @@ class PartitionPipeline:
             self.tally.count("outcome", name, int(mask.sum()), plan.key)
         self.tally.note(plan.key, results.JOINED, int(fresh.sum()))
 
-    def _expire(self) -> None:
-        until = NEVER if self.watermark == NEVER else self._expire_until(self.watermark)
+    def _expire(self, until: int) -> None:
+        until = NEVER if self.watermark == NEVER else min(until, self._expire_until(self.watermark))
         if until == NEVER:
             return
         self.expired_until = max(self.expired_until, until)
