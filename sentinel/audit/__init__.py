@@ -1,1 +1,1 @@
-"""Static leakage checks on training and validation data (built by a later issue)."""
+"""Static leakage checks: training and validation rows, their split and manifest, before anything is deployed."""

@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel import __version__
+from sentinel.audit.manifest import read_manifest
+from sentinel.audit.reading import BATCH_ROWS, TableFile, held_table, open_table
 from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Baseline, BaselineMeta
 from sentinel.baseline.checks import Facts, check
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.estimates import offline_estimates
 from sentinel.baseline.evidence import RepairedEstimate
-from sentinel.baseline.manifest import read_manifest
 from sentinel.baseline.plan import plan_layout
 from sentinel.baseline.profile import DELAY, Profile, profile_table
-from sentinel.baseline.reading import BATCH_ROWS, TableFile, held_table, open_table
 from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
 from sentinel.baseline.sampling import RepeatedKeys
 from sentinel.baseline.static import StaticTally, static_evidence

@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 
+from sentinel.audit.reading import TableFile
 from sentinel.baseline.ranks import RankTally
-from sentinel.baseline.reading import TableFile
 from sentinel.baseline.sampling import BottomSample, Column, row_hashes
 from sentinel.config.model import Columns, Feature
 from sentinel.events.batch import F64, I64, Bool

@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from sentinel.audit.reading import TableFile
 from sentinel.baseline.evidence import RepairedEstimate
-from sentinel.baseline.reading import TableFile
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, Bool
 from sentinel.events.codecs.arrow import Labelled

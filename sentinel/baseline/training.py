@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from sentinel.audit.reading import TableFile
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.moments import Moments
-from sentinel.baseline.reading import TableFile
 from sentinel.baseline.sampling import BottomSample, RepeatedKeys
 from sentinel.config.model import Columns
 from sentinel.errors import BaselineError

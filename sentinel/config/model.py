@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from sentinel.config.audit import Audit
 from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError, Keys
 from sentinel.config.fields import PATTERN_MEANING, Text, bounded, parsed, path_to
@@ -447,6 +448,9 @@ class Model(_Section, frozen=True):
     outcome: Annotated[Outcome, Meta(description="How outcomes arrive.")] = msgspec.field(default_factory=Outcome)
     panes: Annotated[Panes, Meta(description="Spans of time.")] = msgspec.field(default_factory=Panes)
     alerts: Annotated[Alerts, Meta(description="When to raise a gap.")] = msgspec.field(default_factory=Alerts)
+    audit: Annotated[Audit, Meta(description="What the offline audit is told; the daemon does not read it.")] = (
+        msgspec.field(default_factory=Audit)
+    )
 
     def __post_init__(self) -> None:
         if self.task != "binary" and self.outcome.absence == "negative":

@@ -77,23 +77,47 @@ def fingerprint_columns(schema: EventSchema, numeric: F64, categorical: I32) -> 
     share a fingerprint with probability 2^-64, except where they differ only in categories that the vocabulary
     does not hold.
     """
-    n = numeric.shape[1] if len(numeric) else categorical.shape[1]
+    return fingerprint_values(_names(schema.numeric), numeric, _names(schema.categorical), categorical)
+
+
+def fingerprint_values(
+    numeric_names: tuple[str, ...],
+    numeric: F64,
+    word_names: tuple[str, ...],
+    words: npt.NDArray[np.int32] | U64,
+) -> U64:
+    """Fingerprint rows of named columns, as :func:`fingerprint_columns` does.
+
+    Parameters
+    ----------
+    numeric_names : tuple of str, length n_numeric
+    numeric : float64, shape (n_numeric, n)
+    word_names : tuple of str, length n_words
+    words : int32 or uint64, shape (n_words, n)
+        Codes, or hashes, that say which values are the same.
+    """
+    n = numeric.shape[1] if len(numeric) else words.shape[1]
     total = np.zeros(n, np.uint64)
-    step = max(_CHUNK // max(len(numeric), len(categorical), 1), 1)
+    step = max(_CHUNK // max(len(numeric), len(words), 1), 1)
     for start in range(0, n, step):
         part = slice(start, start + step)
         if len(numeric):
-            total[part] += _sum_mixed(_six_digits(numeric[:, part]), _seeds(schema.numeric))
-        if len(categorical):
-            codes = categorical[:, part].astype(np.int64).view(np.uint64)
-            total[part] += _sum_mixed(codes, _seeds(schema.categorical))
+            total[part] += _sum_mixed(_six_digits(numeric[:, part]), _seeds(numeric_names))
+        if len(words):
+            codes = words[:, part].astype(np.int64 if words.dtype == np.int32 else np.uint64).view(np.uint64)
+            total[part] += _sum_mixed(codes, _seeds(word_names))
     return mix(total)
 
 
 @lru_cache(maxsize=64)
-def _seeds(columns: tuple[Column, ...]) -> U64:
+def _names(columns: tuple[Column, ...]) -> tuple[str, ...]:
+    return tuple(column.name for column in columns)
+
+
+@lru_cache(maxsize=64)
+def _seeds(names: tuple[str, ...]) -> U64:
     """A number for each column, by its name; shape (n_columns, 1)."""
-    return np.array([[xxhash.xxh3_64_intdigest(column.name.encode())] for column in columns], np.uint64)
+    return np.array([[xxhash.xxh3_64_intdigest(name.encode())] for name in names], np.uint64)
 
 
 def _sum_mixed(values: U64, seeds: U64) -> U64:

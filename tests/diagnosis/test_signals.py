@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sentinel.baseline.manifest import read_manifest
+from sentinel.audit.manifest import read_manifest
 from sentinel.config.model import Alerts
 from sentinel.diagnosis.evidence import Evidence, gather
 from sentinel.diagnosis.signatures import MEANINGS, read_signals

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sentinel.baseline.manifest import read_manifest
+from sentinel.audit.manifest import read_manifest
 from sentinel.errors import BaselineError
 from sentinel.simulation import simulate
 from sentinel.simulation.files import write_files
