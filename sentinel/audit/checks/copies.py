@@ -80,11 +80,11 @@ class _Copies:
 
     def _find(self, prints: U64) -> tuple[Bool, I64]:
         if self._sorted is None:
-            prints = np.concatenate([*(part for part, _ in self._train), np.empty(0, np.uint64)])
+            every = np.concatenate([*(part for part, _ in self._train), np.empty(0, np.uint64)])
             numbers = np.concatenate([*(part for _, part in self._train), np.empty(0, np.int64)])
             self._train.clear()
-            order = np.lexsort((numbers, prints))
-            self._sorted, self._order = prints[order], numbers[order]
+            order = np.lexsort((numbers, every))
+            self._sorted, self._order = every[order], numbers[order]
             same = self._sorted[1:] == self._sorted[:-1]
             self._repeated = int((np.append(same, False) | np.append(False, same)).sum())
         if not len(self._sorted):
