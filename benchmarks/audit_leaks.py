@@ -1,0 +1,142 @@
+"""What the audit finds of planted leaks, what it finds where there are none, and how well it puts a price on them.
+
+    python -m benchmarks.audit_leaks [--seeds 10] [--quick] [--kinds NAME ...]
+
+Every kind of `benchmarks._audit_kinds` is planted at three strengths, ten times each; beside them as many honest
+evaluations of three kinds: as they are, with coarse inputs that repeat by nature, and with entities that return.
+A kind is found where its check reports a warning or worse, or any check one of its cause. The error of the inflation
+is that of the finding with the largest, against the area of the same model on fresh rows without the leak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from benchmarks._audit_kinds import KINDS, Plant, clean
+from benchmarks._audit_plants import Planted, area
+from sentinel.api.settings import settings_of
+from sentinel.audit.findings import AuditReport, Finding
+from sentinel.audit.scan import Given, audit
+
+SERIOUS = ("critical", "warning")
+STRENGTHS = ("weak", "medium", "strong")
+
+
+class Seen(NamedTuple):
+    """One audit, and what was planted."""
+
+    kind: str
+    strength: int
+    planted: Planted
+    findings: tuple[Finding, ...]
+    inflation: float | None
+
+
+def look(planted: Planted) -> AuditReport:
+    """Audit one evaluation."""
+    model = settings_of("planted", "1", dict(planted.settings))
+    tables = (pa.Table.from_pandas(rows, preserve_index=False) for rows in (planted.validation, planted.train))
+    validation, train = tables
+    given = Given(model, validation, train, dict(planted.manifest), score_with=planted.score_with)
+    return audit(given, now_us=0)
+
+
+def run(kind: str, plant: Plant, strength: int, seed: int) -> Seen:
+    """Plant and look."""
+    planted = plant(np.random.default_rng([seed, strength, *kind.encode()]), strength)
+    report = look(planted)
+    true = None
+    if planted.honest_auc is not None:
+        true = area(planted.validation["outcome"], planted.validation["score"]) - planted.honest_auc
+    return Seen(kind, strength, planted, report.findings, true)
+
+
+def is_found(seen: Seen) -> bool:
+    """Whether a serious finding is of its check, or of its cause."""
+    wanted = seen.planted
+    return any(f.severity in SERIOUS and (f.check == wanted.check or f.cause == wanted.cause) for f in seen.findings)
+
+
+def price(seen: Seen) -> float | None:
+    """The largest inflation that a finding of the cause states."""
+    gains = [f.inflation.gain.value for f in seen.findings if f.cause == seen.planted.cause and f.inflation is not None]
+    return max(gains, default=None)
+
+
+def kinds_table(every: Sequence[Seen]) -> None:
+    """One line a kind: how often found at each strength, and the error of the inflation."""
+    print(
+        f"{'planted':32}"
+        + "".join(f"{name:>9}" for name in STRENGTHS)
+        + f"{'its check':>11}{'inflation':>11}{'error':>9}"
+    )
+    for kind in dict.fromkeys(seen.kind for seen in every if seen.planted.check):
+        cells, errors, own, true = [], [], [], []
+        for strength in range(len(STRENGTHS)):
+            some = [seen for seen in every if (seen.kind, seen.strength) == (kind, strength)]
+            cells.append(f"{sum(map(is_found, some))}/{len(some)}")
+            for seen in some:
+                own.append(any(f.check == seen.planted.check and f.severity in SERIOUS for f in seen.findings))
+                stated = price(seen)
+                if stated is not None and seen.inflation is not None:
+                    errors.append(abs(stated - seen.inflation))
+                    true.append(seen.inflation)
+        error = f"{statistics.median(errors):9.3f}" if errors else f"{'-':>9}"
+        size = f"{statistics.median(true):11.3f}" if true else f"{'-':>11}"
+        print(f"{kind:32}" + "".join(f"{cell:>9}" for cell in cells) + f"{np.mean(own):11.2f}{size}{error}", flush=True)
+
+
+def checks_table(every: Sequence[Seen]) -> None:
+    """One line a check: how much of what it says is so, how much it sees of what it should, alarms on honest data."""
+    said: Counter[str] = Counter()
+    right: Counter[str] = Counter()
+    alarms: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    wanted = Counter(seen.planted.check for seen in every if seen.planted.check)
+    caught: Counter[str] = Counter()
+    n_honest = sum(not seen.planted.check for seen in every)
+    for seen in every:
+        serious = {f.check: f.cause for f in seen.findings if f.severity in SERIOUS}
+        critical = {f.check for f in seen.findings if f.severity == "critical"}
+        for check, cause in serious.items():
+            said[check] += 1
+            right[check] += cause == seen.planted.cause or check == seen.planted.check
+            if not seen.planted.check:
+                alarms[check].update(["critical" if check in critical else "warning"])
+        caught[seen.planted.check] += seen.planted.check in serious
+    print(f"{'check':24}{'precision':>11}{'recall':>9}{'said':>7}   of {n_honest} honest: critical, warning")
+    for check in sorted(set(said) | set(wanted)):
+        precision = f"{right[check] / said[check]:11.2f}" if said[check] else f"{'-':>11}"
+        recall = f"{caught[check] / wanted[check]:9.2f}" if wanted[check] else f"{'-':>9}"
+        print(f"{check:24}{precision}{recall}{said[check]:7}   {alarms[check]['critical']}, {alarms[check]['warning']}")
+
+
+def main() -> int:
+    """Plant, look, print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--quick", action="store_true", help="two seeds")
+    parser.add_argument("--kinds", nargs="*", default=[], help="only these")
+    given = parser.parse_args()
+    begun = time.process_time()
+    chosen = {name: plant for name, plant in KINDS.items() if not given.kinds or name in given.kinds}
+    seeds = range(2 if given.quick else given.seeds)
+    every = []
+    for kind, plant in {**chosen, "honest": clean}.items():
+        every += [run(kind, plant, strength, seed) for strength in range(len(STRENGTHS)) for seed in seeds]
+    kinds_table(every)
+    print()
+    checks_table(every)
+    print(f"{len(every)} evaluations, {time.process_time() - begun:.0f} CPU seconds with the training of their models")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
