@@ -1,6 +1,6 @@
 """A daemon under a stream that does not end: memory, open files and threads over time.
 
-    python -m benchmarks.soak [--minutes 30] [--per-second 40000] [--quick]
+    python -m benchmarks.soak [--minutes 30] [--per-second 40000] [--part 200000] [--quick]
 
 One ``sentinel run`` with a ledger reads a real Kafka at the pace given, with late, repeated, corrected and broken
 events, while predictions come, wait and expire. Every ten seconds its memory beyond the page cache, its open files and
@@ -29,7 +29,8 @@ from tests.support.kafka_broker import start_broker
 
 SAMPLE_SECONDS = 10.0
 PART = 200_000
-"""Predictions of one part of the stream: 28 hours of event time, a little more than the horizon."""
+"""Predictions of one part of the stream: 28 hours of event time, a little more than the horizon. With fewer, event time
+runs faster: months in minutes."""
 
 
 class Sample(NamedTuple):
@@ -40,6 +41,7 @@ class Sample(NamedTuple):
     open_files: int
     threads: int
     lag: int
+    waiting: int
     cpu_seconds: float
 
 
@@ -53,12 +55,15 @@ def look(pid: int, address: str, begin: float) -> Sample:
     cpu = (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
     with urllib.request.urlopen(f"http://{address}/metrics", timeout=20) as response:
         metrics = response.read().decode()
-    lag = sum(int(float(n)) for n in re.findall(r"^sentinel_consumer_lag_messages\{.*\} (\S+)$", metrics, re.MULTILINE))
+    lag, waiting = (
+        sum(int(float(n)) for n in re.findall(rf"^{name}(?:\{{.*\}})? (\S+)$", metrics, re.MULTILINE))
+        for name in ("sentinel_consumer_lag_messages", "sentinel_join_pending")
+    )
     files = len(list((folder / "fd").iterdir()))
-    return Sample(time.monotonic() - begin, anonymous, files, threads, lag, cpu)
+    return Sample(time.monotonic() - begin, anonymous, files, threads, lag, waiting, cpu)
 
 
-def soak(minutes: float, per_second: float, scratch: Path) -> list[Sample]:
+def soak(minutes: float, per_second: float, part: int, scratch: Path) -> list[Sample]:
     """Run, and return the samples."""
     build_baseline(scratch / "churn.baseline")
     (scratch / "kafka").mkdir()
@@ -68,9 +73,9 @@ def soak(minutes: float, per_second: float, scratch: Path) -> list[Sample]:
         deployment.create(limits)
         config = deployment.config("soaked")
         address = re.findall(r"listen: (\S+)", config.read_text())[0]
-        n_parts = max(1, round(minutes * 60 * per_second / (2 * PART)))
+        n_parts = max(1, round(minutes * 60 * per_second / (2 * part)))
         topics = deployment.topics["predictions"], deployment.topics["outcomes"]
-        command = [sys.executable, "-m", "benchmarks._chaos_events", broker.bootstrap, *topics, "--n", str(PART)]
+        command = [sys.executable, "-m", "benchmarks._chaos_events", broker.bootstrap, *topics, "--n", str(part)]
         command += ["--seed", "1", "--per-second", str(per_second), "--parts", str(n_parts)]
         daemon = [sys.executable, "-m", "sentinel", "run", "--config", str(config)]
         with (scratch / "soaked.log").open("wb") as log:
@@ -97,13 +102,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--per-second", type=float, default=40_000.0)
+    parser.add_argument("--part", type=int, default=PART, help="predictions in 28 hours of event time")
     parser.add_argument("--quick", action="store_true", help="two minutes")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sentinel-soak-") as folder:
-        samples = soak(2.0 if given.quick else given.minutes, given.per_second, Path(folder))
+        samples = soak(2.0 if given.quick else given.minutes, given.per_second, given.part, Path(folder))
     quarter = len(samples) // 4
     early, late = samples[quarter : 2 * quarter], samples[-quarter:]
-    for name in ("anonymous_mib", "open_files", "threads", "lag"):
+    for name in ("anonymous_mib", "open_files", "threads", "lag", "waiting"):
         before, after = (statistics.median(getattr(sample, name) for sample in some) for some in (early, late))
         print(f"{name}: median {before:.0f} in the second quarter, {after:.0f} in the last")
     last = samples[-1]

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sentinel.api import (
         AlertFiringError,
+        AuditResult,
         Baseline,
         Chart,
         DataWarning,
+        LeakageFoundError,
         Result,
         build_baseline,
+        check_leakage,
         load_baseline,
+        read_audit,
         read_report,
         replay,
     )
@@ -22,14 +26,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AlertFiringError",
+    "AuditResult",
     "Baseline",
     "Chart",
     "DataWarning",
+    "LeakageFoundError",
     "Result",
     "SentinelError",
     "__version__",
     "build_baseline",
+    "check_leakage",
     "load_baseline",
+    "read_audit",
     "read_report",
     "replay",
 ]

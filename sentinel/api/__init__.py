@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sentinel.api.audit import AuditResult, LeakageFoundError, check_leakage, read_audit
 from sentinel.api.baseline import Baseline, build_baseline, load_baseline
 from sentinel.api.charts import Chart
 from sentinel.api.inspection import DataWarning
@@ -10,12 +11,16 @@ from sentinel.api.result import AlertFiringError, Result, read_report
 
 __all__ = [
     "AlertFiringError",
+    "AuditResult",
     "Baseline",
     "Chart",
     "DataWarning",
+    "LeakageFoundError",
     "Result",
     "build_baseline",
+    "check_leakage",
     "load_baseline",
+    "read_audit",
     "read_report",
     "replay",
 ]

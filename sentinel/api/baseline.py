@@ -92,6 +92,7 @@ def build_baseline(
     predict: Rescore | None = None,
     config: str | os.PathLike[str] | None = None,
     progress: Progress | None = None,
+    audit: bool = True,
     **settings: Any,
 ) -> Baseline:
     """Build the offline estimate that live rows are held against.
@@ -126,6 +127,8 @@ def build_baseline(
         Take all settings from this configuration file; then only ``model`` and ``version`` may be given beside it.
     progress : callable, optional
         Told how much is done, 0 to 1.
+    audit : bool
+        Whether to audit the rows as well, where training rows are given: verdicts can then cite what it found.
     **settings
         Anything else that a configuration holds of a model: ``threshold``, ``outcome``, ``panes``, ``ranks``, ...
 
@@ -163,6 +166,7 @@ def build_baseline(
         now_us=SystemClock().now_us(),
         rescore=predict,
         progress=None if progress is None else lambda done, total, _: progress(done / max(total, 1)),
+        audit=audit,
     )
     warn(_refused(built.meta))
     return Baseline(built, chosen)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from sentinel.audit import findings as audited
 from sentinel.baseline.artifact import Check, OfflineEstimate
 from sentinel.diagnosis.report import Alert, TimelinePoint
 from sentinel.evaluation.findings import FeatureFinding, Finding, Value
@@ -47,10 +48,57 @@ def checks(found: Iterable[Check]) -> pd.DataFrame:
     return _frame([_fields(one) for one in found], Check.__struct_fields__)
 
 
+def audit_findings(found: Iterable[audited.Finding]) -> pd.DataFrame:
+    """Each finding of an audit."""
+    return _frame([_audited(one) for one in found], ("check", "cause", "severity", "title"))
+
+
+def audit_checks(made: Iterable[audited.CheckResult]) -> pd.DataFrame:
+    """Each check of an audit."""
+    names = ("name", "state", "detail", "needs", "seconds")
+    rows = [{**{name: getattr(one, name) for name in names}, "n_findings": len(one.findings)} for one in made]
+    return _frame(rows)
+
+
+def audit_rows(found: Iterable[audited.Finding]) -> pd.DataFrame:
+    """The rows to look at of each finding; whole numbers, missing where a finding is about one file alone."""
+    names = ("finding", "check", "train", "validation", "similarity", "note")
+    rows = [
+        {"finding": at, "check": one.check, **{name: getattr(pair, name) for name in names[2:]}}
+        for at, one in enumerate(found)
+        for pair in one.rows
+    ]
+    frame = pd.DataFrame(rows, columns=list(names))
+    return frame.astype({"finding": "int64", "train": "Int64", "validation": "Int64", "similarity": "float64"})
+
+
 def dead_letters(refused: Iterable[DeadLetter]) -> pd.DataFrame:
     """Each refused row: of which frame, the number of the row, and the rule that it breaks."""
     rows = [{"rows": one.topic, "row": one.offset, "reason": one.reason.value, "detail": one.detail} for one in refused]
     return _frame(rows, ("rows", "row", "reason", "detail"))
+
+
+def _audited(one: audited.Finding) -> dict[str, Any]:
+    worth = one.inflation
+    return {
+        "check": one.check,
+        "cause": one.cause,
+        "severity": one.severity,
+        "title": one.title,
+        "columns": ", ".join(one.columns),
+        "n_rows": one.n_rows,
+        "share": None if one.share is None else one.share.value,
+        "chance": one.chance,
+        "metric": None if worth is None else worth.metric,
+        "stated": None if worth is None else worth.stated,
+        "repaired": None if worth is None else worth.repaired,
+        "gain": None if worth is None else worth.gain.value,
+        "gain_lower": None if worth is None else worth.gain.lower,
+        "gain_upper": None if worth is None else worth.gain.upper,
+        "no_inflation": one.no_inflation,
+        "detail": one.detail,
+        "mend": one.mend,
+    }
 
 
 def _finding(one: Finding) -> dict[str, Any]:

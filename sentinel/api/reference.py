@@ -16,15 +16,23 @@ _INTRODUCTION: Final = """\
 
 For notebooks, scripts and pipelines: `import sentinel`. The import is light; what a name needs is loaded when it is
 first used. This page is generated from the docstrings. How to use it: [in a notebook](../how-to/notebook.md),
-[as a gate](../how-to/gate.md).
+[as a gate](../how-to/gate.md), [before the model ships](../how-to/audit.md).
 
 Rows are a pandas DataFrame, an Arrow table, anything that exports one (polars), or the path of a Parquet or CSV file.
 Whatever is wrong with rows or settings is a `sentinel.SentinelError` whose message names the column or the argument,
 and the mend.
 
 """
-_FUNCTIONS: Final = ("build_baseline", "load_baseline", "replay", "read_report")
-_CLASSES: Final = ("Baseline", "Result", "Chart", "AlertFiringError", "DataWarning")
+_FUNCTIONS: Final = ("check_leakage", "read_audit", "build_baseline", "load_baseline", "replay", "read_report")
+_CLASSES: Final = (
+    "AuditResult",
+    "Baseline",
+    "Result",
+    "Chart",
+    "LeakageFoundError",
+    "AlertFiringError",
+    "DataWarning",
+)
 _UNDERLINE: Final = re.compile(r"^-{3,}$")
 
 

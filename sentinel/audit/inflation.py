@@ -38,19 +38,8 @@ class Scoring:
 
 def scoring(context: Context) -> Scoring | NotEnough:
     """Choose the metric; :class:`NotEnough` where the validation rows have no score, or the task no metric here."""
-    metric = METRICS.get(context.model.task)
-    if metric is None:
-        return NotEnough(f"the inflation of a {context.model.task} is not estimated", 0, 1)
-    if context.validation.scores is None:
-        return NotEnough("the validation rows have no score", 0, 1)
-    if metric != "auc":
-        return Scoring(metric, np.empty(0))
     scores = context.validation.scores
-    known = np.isfinite(scores)
-    if not known.any():
-        return NotEnough("the validation rows have no score", 0, 1)
-    cuts = np.unique(np.quantile(scores[known], np.arange(1, N_BINS) / N_BINS))
-    return Scoring(metric, cuts)
+    return scoring_of(context, np.empty(0) if scores is None else scores)
 
 
 class InflationTally:
@@ -105,6 +94,10 @@ class InflationTally:
         """The metric of all rows."""
         return self._measure(lambda counts: self._values(counts.sum(axis=-2)), self._counts.sum(axis=1))
 
+    def leaving_out(self) -> F64:
+        """The metric of all rows but those of one bucket, for each of the ``N_BUCKETS`` buckets."""
+        return self._values(np.asarray(leave_one_out(self._counts)).sum(axis=-2))
+
     def inflation(self) -> Inflation | NotEnough:
         """Compare all rows with those that are not tainted.
 
@@ -134,11 +127,7 @@ class InflationTally:
         if short is not None:
             return short
         value = float(statistic(self._counts.sum(axis=0)))
-        left = statistic(np.asarray(leave_one_out(self._counts)))
-        if not np.isfinite(left).all():
-            return NotEnough("one group of entities holds nearly all outcomes of a class", 0, 2)
-        spread = float(stats.t.ppf(0.975, N_BUCKETS - 1)) * float(np.sqrt(jackknife_variance(left)))
-        return Interval(value=value, lower=value - spread, upper=value + spread)
+        return jackknifed(value, statistic(np.asarray(leave_one_out(self._counts))))
 
     def _gain(self, counts: F64) -> F64:
         """All rows less the untainted, turned so that more is better offline; ``counts`` ends in (tainted, cells)."""
@@ -158,6 +147,34 @@ class InflationTally:
             return None if n >= MINIMUM else NotEnough("too few untainted outcomes of a class are left", n, MINIMUM)
         n = int(cells[0])
         return None if n >= MINIMUM else NotEnough("too few untainted outcomes are left", n, MINIMUM)
+
+
+def jackknifed(value: float, left_out: F64) -> Interval | NotEnough:
+    """A statistic with its 95 % interval, from what it is without each of the ``N_BUCKETS`` buckets in turn.
+
+    Parameters
+    ----------
+    value : float
+        Of all rows.
+    left_out : float64, shape (N_BUCKETS,)
+    """
+    if not np.isfinite(left_out).all():
+        return NotEnough("one group of entities holds nearly all outcomes of a class", 0, 2)
+    spread = float(stats.t.ppf(0.975, N_BUCKETS - 1)) * float(np.sqrt(jackknife_variance(left_out)))
+    return Interval(value=value, lower=value - spread, upper=value + spread)
+
+
+def scoring_of(context: Context, scores: F64) -> Scoring | NotEnough:
+    """How scores of some rows are counted; NaN where a row has none."""
+    metric = METRICS.get(context.model.task)
+    if metric is None:
+        return NotEnough(f"the inflation of a {context.model.task} is not estimated", 0, 1)
+    known = scores[np.isfinite(scores)]
+    if not len(known):
+        return NotEnough("the validation rows have no score", 0, 1)
+    if metric != "auc":
+        return Scoring(metric, np.empty(0))
+    return Scoring(metric, np.unique(np.quantile(known, np.arange(1, N_BINS) / N_BINS)))
 
 
 def buckets_of(rows: AuditRows) -> I64:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
+from sentinel.audit.manifest_shapes import shaped
 from sentinel.config.errors import ConfigError, Keys, Location, format_path
 from sentinel.config.text import check_tag, compose, location_of, read_scalar
-from sentinel.config.times import parse_time_us
 from sentinel.errors import BaselineError
 
 
@@ -24,13 +24,28 @@ def read_manifest(path: str | os.PathLike[str]) -> dict[str, Any]:
     ``go_live``
         When the model went live, RFC 3339.
     ``candidates``, ``candidates_correlation``
-        Models compared on the validation rows, and how their estimates correlate (0 to below 1, .5 by default).
-    ``fit_statistics: {feature: {mean, sd, n}}``
-        What the preprocessing was fitted to.
+        Models compared on the validation rows: how many, or the score of each, as a list or by name. And how their
+        estimates correlate (0 to below 1, .5 by default).
+    ``fit_statistics: {feature: {mean, sd, variance, median, min, max, max_abs, iqr, quantiles, most_frequent, n}}``
+        What the preprocessing was fitted to; ``imputed`` is what missing values were replaced by before mean, sd and
+        variance were taken, ``subsample`` how many rows a statistic was taken from at most.
     ``encoder_categories: {feature: [category, ...]}``
         What the encoder knows.
+    ``vocabularies: {column: [token, ...]}``
+        What the vectoriser of a text knows.
+    ``target_encodings: {feature: {category: mean}}``
+        The mean outcome that stands for each category.
+    ``selected_features: {method, k, features, of}``
+        Which features were kept, ``of`` which (all by default): by ``univariate_f``, ``mutual_information``,
+        ``correlation``, ``variance`` or ``other``.
+    ``pca: {columns, mean}``
+        What the projection takes from each of its columns.
+    ``fitted_pipeline``
+        Path of a fitted scikit-learn pipeline: what it holds is as good as stated here.
     ``oversampling``
         ``before_split``, ``after_split`` or ``none``.
+    ``stated_metrics: {auc | rmse | accuracy: number}``
+        What is said to have been measured on the validation rows.
     ``serving_defaults: {feature: value}``
         What a feature is served as where its value is not known yet; null where nothing is served.
 
@@ -67,71 +82,35 @@ def parse_manifest(text: str, source: str) -> dict[str, Any]:
         raise BaselineError(str(error)) from error
     if not isinstance(plain, dict):
         raise BaselineError(f"{source}:1: a manifest is a mapping, such as split: {{protocol: time}}")
-    for keys, (kind, what) in _known(plain).items():
-        _check(plain, keys, kind, what, lines)
+    for keys, value, shape in shaped(plain):
+        if not shape.fits(value):
+            place, found = lines[keys], f"{value!r:.60}" if shape.is_shown else "what stands there"
+            raise BaselineError(f"{place.source}:{place.line}: {format_path(keys)} must be {shape.words}, not {found}")
+    pca = plain.get("pca") or {}
+    if len(pca.get("columns") or ()) != len(pca.get("mean") or ()):
+        place = lines["pca",]
+        raise BaselineError(f"{place.source}:{place.line}: pca must state as many means as columns")
     return plain
 
 
-_KNOWN: Mapping[Keys, tuple[type, str]] = {
-    ("split",): (dict, "a mapping such as {protocol: time}"),
-    ("split", "protocol"): (str, "a word: random, time, group"),
-    ("split", "seed"): (int, "a whole number"),
-    ("train",): (dict, "a mapping such as {rows: 1000}"),
-    ("train", "rows"): (int, "a whole number"),
-    ("train", "start"): (str, "an RFC 3339 time"),
-    ("train", "end"): (str, "an RFC 3339 time"),
-    ("go_live",): (str, "an RFC 3339 time"),
-    ("oversampling",): (str, "a word: before_split, after_split, none"),
-    ("fit_statistics",): (dict, "a mapping of features such as {age: {mean: 41.2, sd: 9.7, n: 1000}}"),
-    ("encoder_categories",): (dict, "a mapping of features such as {plan: [free, pro]}"),
-    ("serving_defaults",): (dict, "a mapping of features such as {call_seconds: 0}"),
-    ("candidates_correlation",): (float, "a number from 0 to below 1"),
-    ("candidates",): (int, "how many models were compared, 1 or more"),
-}
+def without_values(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """A manifest to be kept or shown: how many categories, tokens and statistics it states, and none of them.
+
+    Examples
+    --------
+    >>> without_values({"split": {"protocol": "time"}, "encoder_categories": {"plan": ["free", "pro"]}})
+    {'split': {'protocol': 'time'}, 'encoder_categories': {'plan': 2}}
+    """
+    return {key: _counted(value) if key in _OF_VALUES else value for key, value in manifest.items()}
 
 
-_STATISTIC: Final = "a number"
+_OF_VALUES: Final = ("encoder_categories", "vocabularies", "target_encodings", "fit_statistics", "pca")
 
 
-def _known(plain: Mapping[str, Any]) -> dict[Keys, tuple[type, str]]:
-    """The rules, those for each feature that is named included."""
-    known = dict(_KNOWN)
-    fitted, encoded = plain.get("fit_statistics"), plain.get("encoder_categories")
-    for name in fitted if isinstance(fitted, dict) else ():
-        known["fit_statistics", name] = (dict, "a mapping such as {mean: 41.2, sd: 9.7, n: 1000}")
-        known |= {("fit_statistics", name, part): (float, _STATISTIC) for part in ("mean", "sd")}
-        known["fit_statistics", name, "n"] = (int, "a whole number")
-    for name in encoded if isinstance(encoded, dict) else ():
-        known["encoder_categories", name] = (list, "a list of categories")
-    return known
-
-
-def _check(plain: Mapping[str, Any], keys: Keys, kind: type, what: str, lines: Mapping[Keys, Location]) -> None:
-    value: Any = plain
-    for key in keys:
-        if not isinstance(value, dict) or value.get(str(key)) is None:
-            return
-        value = value[str(key)]
-    right = isinstance(value, (int, float) if kind is float else kind) and not isinstance(value, bool)
-    if right and keys[-1] in ("start", "end", "go_live"):
-        right = _is_time(value)
-    if right and keys == ("candidates_correlation",):
-        right = 0 <= value < 1
-    if right and keys == ("oversampling",):
-        right = value in ("before_split", "after_split", "none")
-    if right and keys[-1] in ("candidates", "rows"):
-        right = value >= 1
-    if not right:
-        place = lines[keys]
-        raise BaselineError(f"{place.source}:{place.line}: {format_path(keys)} must be {what}, not {value!r:.60}")
-
-
-def _is_time(value: str) -> bool:
-    try:
-        parse_time_us(value)
-    except ValueError:
-        return False
-    return True
+def _counted(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return None
+    return {name: len(some) if isinstance(some, Sized) else None for name, some in value.items()}
 
 
 def _plain(node: yaml.Node, keys: Keys, source: str, lines: dict[Keys, Location]) -> Any:

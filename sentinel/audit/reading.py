@@ -24,6 +24,33 @@ _EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "
 _CSV_MISSING = [""]  # "NA" and "None" are values: a country, a plan
 
 
+_READ_BYTES = 1 << 20
+"""Of a column of a row group, held at once: a row group may be as large as its file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A row group of Parquet, which can be read by itself; ``first`` is the place of its first row among all rows."""
+
+    path: Path
+    row_group: int
+    first: int
+    n_rows: int
+
+    def batches(self, columns: Sequence[str], batch_rows: int) -> Iterator[pa.Table]:
+        """Read some columns.
+
+        Raises
+        ------
+        BaselineError
+            If it turns out to be damaged, or not there.
+        """
+        try:
+            yield from _row_groups(self.path, [self.row_group], columns, batch_rows)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise BaselineError(f"{self.path}: cannot read on: {_first_line(error)}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class TableFile:
     """A file of rows that can be read again and again.
@@ -37,12 +64,18 @@ class TableFile:
     n_rows : int
     read : callable
         Given column names, yields tables of these columns in the file's order.
+    batch_rows : int
+        The most rows of a table.
+    pieces : tuple of Piece
+        Of Parquet, in order; empty of what can be read from the start alone.
     """
 
     path: Path
     schema: pa.Schema
     n_rows: int
     read: Callable[[Sequence[str]], Iterator[pa.Table]]
+    batch_rows: int = BATCH_ROWS
+    pieces: tuple[Piece, ...] = ()
 
     def batches(self, columns: Sequence[str]) -> Iterator[pa.Table]:
         """Read some columns from the start.
@@ -64,6 +97,7 @@ def open_table(path: Path, *, batch_rows: int = BATCH_ROWS, text: Sequence[str] 
     Parameters
     ----------
     path : Path
+        A folder stands for all ``.parquet`` files in it, in the order of their names.
     batch_rows : int, > 0
     text : sequence of str
         Columns of a CSV file that are text even if they look like numbers: ids.
@@ -101,7 +135,7 @@ def held_table(table: pa.Table, name: str, *, batch_rows: int = BATCH_ROWS) -> T
         for batch in table.select(list(columns)).to_batches(max_chunksize=batch_rows):
             yield pa.Table.from_batches([batch])
 
-    return _checked(TableFile(Path(name), table.schema.remove_metadata(), table.num_rows, read))
+    return _checked(TableFile(Path(name), table.schema.remove_metadata(), table.num_rows, read, batch_rows))
 
 
 def _checked(opened: TableFile) -> TableFile:
@@ -114,15 +148,39 @@ def _checked(opened: TableFile) -> TableFile:
 
 
 def _open_parquet(path: Path, batch_rows: int) -> TableFile:
-    with pq.ParquetFile(path) as file:
-        schema, n_rows = file.schema_arrow, file.metadata.num_rows
+    paths = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
+    if not paths:
+        raise BaselineError(f"{path}: no .parquet file is in this folder")
+    schema, pieces, n_rows = _schema(paths[0]), [], 0
+    for each in paths:
+        with pq.ParquetFile(each) as file:
+            if not file.schema_arrow.equals(schema):
+                raise BaselineError(f"{each}: its columns differ from those of {paths[0]}, or their types do")
+            for group in range(file.metadata.num_row_groups):
+                n = file.metadata.row_group(group).num_rows
+                pieces.append(Piece(each, group, n_rows, n))
+                n_rows += n
 
     def read(columns: Sequence[str]) -> Iterator[pa.Table]:
-        with pq.ParquetFile(path, pre_buffer=False) as again:  # buffers fetched ahead are held until the file is closed
-            for batch in again.iter_batches(batch_size=batch_rows, columns=list(columns)):
-                yield pa.Table.from_batches([batch])
+        for each in paths:
+            yield from _row_groups(each, None, columns, batch_rows)
 
-    return TableFile(path, schema.remove_metadata(), n_rows, read)
+    return TableFile(path, schema.remove_metadata(), n_rows, read, batch_rows, tuple(pieces))
+
+
+def _schema(path: Path) -> pa.Schema:
+    with pq.ParquetFile(path) as file:
+        return file.schema_arrow
+
+
+def _row_groups(
+    path: Path, groups: Sequence[int] | None, columns: Sequence[str], batch_rows: int
+) -> Iterator[pa.Table]:
+    # Buffers fetched ahead would be held until the file is closed; without a size of its own, a read is a whole column
+    # of a row group.
+    with pq.ParquetFile(path, pre_buffer=False, buffer_size=_READ_BYTES) as file:
+        for batch in file.iter_batches(batch_size=batch_rows, row_groups=groups, columns=list(columns)):
+            yield pa.Table.from_batches([batch])
 
 
 def _open_csv(path: Path, batch_rows: int, text: frozenset[str]) -> TableFile:
@@ -142,7 +200,7 @@ def _open_csv(path: Path, batch_rows: int, text: frozenset[str]) -> TableFile:
             wanted = pa.schema([schema.field(name) for name in columns])
             yield pa.Table.from_pandas(chunk[list(columns)], schema=wanted, preserve_index=False)
 
-    return TableFile(path, schema, n_rows, read)
+    return TableFile(path, schema, n_rows, read, batch_rows)
 
 
 def _chunks(path: Path, batch_rows: int, dtypes: dict[str, str] | None) -> Iterator[pd.DataFrame]:
@@ -165,6 +223,8 @@ def _kind(column: pd.Series) -> str:
     if column.isna().all():
         return "empty"
     kind = pd.api.types.infer_dtype(column, skipna=True)
+    if kind == "integer" and column.dtype != "int64":
+        return "text"  # beyond 64 bits: an identifier, and no amount of anything
     return {"integer": "integer", "floating": "float", "boolean": "boolean"}.get(kind, "text")
 
 

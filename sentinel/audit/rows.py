@@ -51,7 +51,8 @@ class AuditRows:
     groups : uint64, shape (n,)
         Hashes of the entities; 0 where there is none.
     prints : uint64, shape (n,)
-        Equal where all numbers agree to six digits and all categories, dates and identifiers are equal.
+        Equal where all numbers agree to six digits and all categories, dates and identifiers are equal, of the
+        columns that both files have.
     table : Table
         The rows as they stand in the file, for what is compared in its own way.
     """
@@ -70,6 +71,23 @@ class AuditRows:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    def part(self, start: int, stop: int) -> AuditRows:
+        """Consecutive ones of these rows, which are not copied."""
+        some = slice(start, stop)
+        return AuditRows(
+            side=self.side,
+            numbers=self.numbers[some],
+            numeric=self.numeric[:, some],
+            categories=self.categories[:, some],
+            outcomes=self.outcomes[some],
+            scores=None if self.scores is None else self.scores[some],
+            times=self.times[some],
+            outcome_times=self.outcome_times[some],
+            groups=self.groups[some],
+            prints=self.prints[some],
+            table=self.table.slice(start, stop - start),
+        )
 
     def column(self, name: str) -> pa.Array | None:
         """One column as it stands in the file; None where the file lacks it."""
@@ -120,9 +138,17 @@ class RowDecoder:
             times=_times(table, columns.predicted_at),
             outcome_times=_times(table, columns.outcome_at),
             groups=entity_keys(found, n, self._hash_key),
-            prints=fingerprint_values(columns.numeric, numeric.copy(), names, words),
+            prints=self._prints(numeric, names, words),
             table=table,
         )
+
+    def _prints(self, numeric: F64, names: tuple[str, ...], words: U64) -> U64:
+        """Of the columns that both files have: one that a file lacks would make all rows differ."""
+        columns, one_sided = self._columns, self._columns.one_sided
+        numbers = [j for j, name in enumerate(columns.numeric) if name not in one_sided]
+        others = [j for j, name in enumerate(names) if name not in one_sided]
+        of_numbers, of_words = tuple(columns.numeric[j] for j in numbers), tuple(names[j] for j in others)
+        return fingerprint_values(of_numbers, numeric[numbers], of_words, words[others])
 
     def _outcomes(self, table: pa.Table) -> F64:
         column = None if self._columns.outcome is None else column_of(table, self._columns.outcome)

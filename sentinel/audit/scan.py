@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
 from sentinel import __version__
-from sentinel.audit.check import Check, Context, FitWith, ScoreWith, Started
+from sentinel.audit.check import Context, FitWith, ScoreWith, Started
+from sentinel.audit.checklist import checklist
 from sentinel.audit.checks import all_checks
 from sentinel.audit.columns import plan_columns
-from sentinel.audit.findings import AuditReport, CheckResult, Interval, Side
+from sentinel.audit.engine import Engine, LocalEngine
+from sentinel.audit.findings import AuditReport, Interval, Side
+from sentinel.audit.fitting import told
+from sentinel.audit.folds import PassFold, Running, SampleFold
 from sentinel.audit.inflation import InflationTally, scoring
 from sentinel.audit.manifest import read_manifest
+from sentinel.audit.pipelines import with_pipeline
 from sentinel.audit.reading import TableFile, held_table, open_table
-from sentinel.audit.rows import AuditRows, RowDecoder, SideName
+from sentinel.audit.rows import RowDecoder
+from sentinel.audit.splits import propose_splits
 from sentinel.config.model import Model
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64
 from sentinel.events.codecs.arrow_columns import class_names
 from sentinel.events.hash_key import HashKey
-from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
 
 Progress = Callable[[int, int, str], None]
@@ -46,6 +50,10 @@ class Given:
         Scored rows with their outcomes; without scores, no inflation is estimated.
     train : Path or Table, optional
     manifest : Path or mapping, optional
+    pipeline : Path or fitted scikit-learn estimator, optional
+        What it was fitted to counts as stated; where the manifest speaks of the same feature, the manifest wins.
+    unpickle_pipeline : bool
+        Read it even from a pickle, which can run any code.
     score_with, fit_with : callable, optional
         The model, and a fit from scratch: see `sentinel.audit.check`.
     hash_key : HashKey, optional
@@ -56,6 +64,8 @@ class Given:
     validation: Path | pa.Table
     train: Path | pa.Table | None = None
     manifest: Path | Mapping[str, Any] | None = None
+    pipeline: Any = None
+    unpickle_pipeline: bool = False
     score_with: ScoreWith | None = None
     fit_with: FitWith | None = None
     hash_key: HashKey | None = None
@@ -68,8 +78,10 @@ def audit(
     progress: Progress | None = None,
     batch_rows: int = BATCH_ROWS,
     checks: Sequence[Started] | None = None,
+    engine: Engine | None = None,
+    propose: bool = False,
 ) -> AuditReport:
-    """Run every check over the files, each read twice, in bounded memory.
+    """Run every check over the files, each read twice, or once where its sample is complete, in bounded memory.
 
     Parameters
     ----------
@@ -82,6 +94,10 @@ def audit(
         Rows held at once; changes nothing else.
     checks : sequence of modules, optional
         All of them by default.
+    engine : Engine, optional
+        Who reads the files: this process by default. Changes nothing but where the work is done.
+    propose : bool
+        Whether to propose other splits, each measured where ``fit_with`` is given.
 
     Raises
     ------
@@ -92,65 +108,49 @@ def audit(
     tell = progress or _quiet
     validation = _opened(given.validation, "validation", given.model, batch_rows)
     train = None if given.train is None else _opened(given.train, "train", given.model, batch_rows)
-    stated = read_manifest(given.manifest) if isinstance(given.manifest, Path) else dict(given.manifest or {})
-    context, decoder = _context(given, validation, train, stated, tell)
-    running = [_Running(module.start, context) for module in (all_checks() if checks is None else checks)]
-    sides = {"train": _SideTally(), "validation": _SideTally()}
+    stated = _stated(given, validation)
+    by = engine or LocalEngine()
+    context, decoder = _context(given, validation, train, stated, by, tell)
+    running = [Running(module.start, context) for module in (all_checks() if checks is None else checks)]
     how = scoring(context)
     tally = None if isinstance(how, NotEnough) else InflationTally(how)
-    if train is not None:
-        for rows in _rows(train, "train", decoder, tell):
-            sides["train"].add(rows)
-            for check in running:
-                check.show(rows)
-    for rows in _rows(validation, "validation", decoder, tell):
-        sides["validation"].add(rows)
-        if tally is not None:
-            tally.add(rows, np.zeros(len(rows), np.bool_))
-        for check in running:
-            check.show(rows)
+    seen_train = None if train is None else _show(train, PassFold("train", decoder, running), context, by, tell)
+    seen = _show(validation, PassFold("validation", decoder, running, tally), context, by, tell)
     results = [check.result() for check in running]
     offline = None if tally is None else tally.stated()
+    stated_offline = offline if isinstance(offline, Interval) else None
+    splits = propose_splits(context) if propose else ()
     return AuditReport(
         model=given.model.name,
         version=given.model.version,
         task=given.model.task,
         created_at=rfc3339(now_us),
         generated_by=f"sentinel {__version__}",
-        train=None if train is None else sides["train"].side(),
-        validation=sides["validation"].side(),
+        train=seen_train,
+        validation=seen,
         metric=None if tally is None else tally.metric,
-        offline=offline if isinstance(offline, Interval) else None,
+        offline=stated_offline,
         checks=tuple(sorted(results, key=lambda result: result.name)),
+        splits=splits,
+        checklist=checklist(results, stated_offline, splits),
         ignored=dict(context.columns.ignored),
         elapsed_seconds=time.monotonic() - began,
     )
 
 
-class _Running:
-    """A check under way, and how long it has taken."""
-
-    def __init__(self, start: Callable[[Context], Check | CheckResult], context: Context) -> None:
-        begun = time.monotonic()
-        self._check = start(context)
-        self._seconds = time.monotonic() - begun
-
-    def show(self, rows: AuditRows) -> None:
-        """Some rows of either file, unless its result stands already."""
-        if isinstance(self._check, CheckResult):
-            return
-        begun = time.monotonic()
-        (self._check.train if rows.side == "train" else self._check.validation)(rows)
-        self._seconds += time.monotonic() - begun
-
-    def result(self) -> CheckResult:
-        begun = time.monotonic()
-        result = self._check if isinstance(self._check, CheckResult) else self._check.result()
-        return msgspec.structs.replace(result, seconds=round(self._seconds + time.monotonic() - begun, 3))
-
-
 def _quiet(done: int, total: int, phase: str) -> None:
     pass
+
+
+def _stated(given: Given, validation: TableFile) -> dict[str, Any]:
+    """The manifest, and what a fitted pipeline adds to it."""
+    if isinstance(given.manifest, Path):
+        stated, folder = read_manifest(given.manifest), given.manifest.parent
+    else:
+        stated, folder = dict(given.manifest or {}), Path()
+    roles = set(given.model.columns.roles(given.model.task).values())
+    features = [name for name in validation.schema.names if name not in roles]
+    return with_pipeline(stated, given.pipeline, features, folder, unpickle=given.unpickle_pipeline)
 
 
 def _opened(given: Path | pa.Table, name: str, model: Model, batch_rows: int) -> TableFile:
@@ -161,11 +161,16 @@ def _opened(given: Path | pa.Table, name: str, model: Model, batch_rows: int) ->
 
 
 def _context(
-    given: Given, validation: TableFile, train: TableFile | None, stated: Mapping[str, Any], tell: Progress
+    given: Given,
+    validation: TableFile,
+    train: TableFile | None,
+    stated: Mapping[str, Any],
+    engine: Engine,
+    tell: Progress,
 ) -> tuple[Context, RowDecoder]:
     model = given.model
-    sampled = _sample(validation, model.audit.sample_rows, tell)
-    sampled_train = None if train is None else _sample(train, model.audit.sample_rows, tell)
+    sampled = _sample(validation, model.audit.sample_rows, engine, tell)
+    sampled_train = None if train is None else _sample(train, model.audit.sample_rows, engine, tell)
     columns = plan_columns(
         model,
         None if train is None else train.schema,
@@ -188,58 +193,31 @@ def _context(
         classes=classes,
         folder=given.validation.parent if isinstance(given.validation, Path) else Path(),
         score_with=given.score_with,
-        fit_with=given.fit_with,
+        fit_with=None if given.fit_with is None else told(given.fit_with, model, columns, classes),
         seed=_SEED,
     )
     return context, decoder
 
 
-def _sample(file: TableFile, size: int, tell: Progress) -> tuple[pa.Table, I64]:
+def _sample(file: TableFile, size: int, engine: Engine, tell: Progress) -> tuple[pa.Table, I64]:
     """A uniform sample of rows without replacement, in file order, and their numbers."""
     if file.n_rows <= size:
         chosen = np.arange(file.n_rows)
     else:
         chosen = np.sort(np.random.default_rng(_SEED).choice(file.n_rows, size, replace=False))
-    parts, first = [], 0
-    for table in file.batches(file.schema.names):
-        begin, end = np.searchsorted(chosen, [first, first + table.num_rows])
-        if end - begin == table.num_rows:
-            parts.append(table)
-        elif end > begin:
-            parts.append(table.take(pa.array(chosen[begin:end] - first)))
-        first += table.num_rows
-        tell(first, file.n_rows, f"sampling {file.path.name}")
-    return pa.concat_tables(parts).combine_chunks(), chosen
+    sample = SampleFold(chosen)
+    engine.run(file, file.schema.names, sample, tell, f"sampling {file.path.name}")
+    return sample.take(), chosen
 
 
-def _rows(file: TableFile, side: SideName, decoder: RowDecoder, tell: Progress) -> Iterator[AuditRows]:
-    first = 0
-    for table in file.batches(file.schema.names):
-        yield decoder.decode(table, side, np.arange(first, first + table.num_rows))
-        first += table.num_rows
-        tell(first, file.n_rows, f"checking {file.path.name}")
-
-
-class _SideTally:
-    """What the report says of a file as a whole."""
-
-    def __init__(self) -> None:
-        self._n = self._n_outcomes = 0
-        self._first, self._last = np.iinfo(np.int64).max, np.iinfo(np.int64).min
-
-    def add(self, rows: AuditRows) -> None:
-        self._n += len(rows)
-        self._n_outcomes += int(np.isfinite(rows.outcomes).sum())
-        known = rows.times[rows.times != BAD_TIME]
-        if len(known):
-            self._first = min(self._first, int(known.min()))
-            self._last = max(self._last, int(known.max()))
-
-    def side(self) -> Side:
-        timed = self._first <= self._last
-        return Side(
-            n_rows=self._n,
-            n_outcomes=self._n_outcomes,
-            start=rfc3339(self._first) if timed else None,
-            end=rfc3339(self._last) if timed else None,
-        )
+def _show(file: TableFile, fold: PassFold, context: Context, engine: Engine, tell: Progress) -> Side:
+    """Show all rows of a file to every check; those of a complete sample have been read and decoded."""
+    held = context.train if fold.side == "train" else context.validation
+    if held is not None and len(held) == file.n_rows:
+        for start in range(0, file.n_rows, file.batch_rows):
+            fold.show(held.part(start, min(start + file.batch_rows, file.n_rows)))
+            tell(min(start + file.batch_rows, file.n_rows), file.n_rows, f"checking {file.path.name}")
+        return fold.seen.side()
+    wanted = [name for name in file.schema.names if name not in context.columns.ignored]
+    engine.run(file, wanted, fold, tell, f"checking {file.path.name}")
+    return fold.seen.side()

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sentinel.baseline.evidence import RepairedEstimate, StaticEvidence
+from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate, StaticEvidence
 from sentinel.errors import BaselineError, CorruptArtifactError
 from sentinel.summaries import wire
 from sentinel.summaries.algebra import Summary, array_specs
@@ -100,6 +100,9 @@ class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
         The offline AUC without time overlap, without copies of training rows, and with features at serving defaults.
     hash_key : str or None
         Fingerprint of the key in the hashes of entities and rows; None where there is no key.
+    audit : AuditEvidence or None
+        None where no audit was made: without training rows, when it was switched off, of live traffic, and of older
+        baselines.
     """
 
     model: str
@@ -127,6 +130,7 @@ class BaselineMeta(msgspec.Struct, frozen=True, kw_only=True):
     static: StaticEvidence = StaticEvidence()
     repairs: tuple[RepairedEstimate, ...] = ()
     hash_key: str | None = None
+    audit: AuditEvidence | None = None
 
 
 @dataclass(frozen=True)
@@ -165,8 +169,9 @@ class Baseline:
                 arrays[name] = found.bits
                 salts[name] = found.salt
         meta = msgspec.to_builtins(self.meta)
-        if self.meta.hash_key is None:  # the bytes, and so the digest, of baselines without a key are as ever
-            del meta["hash_key"]
+        for name in ("hash_key", "audit"):  # the bytes, and so the digest, of baselines without one are as ever
+            if meta[name] is None:
+                del meta[name]
         header = {"layout": self.layout.to_bytes(), "meta": meta, "salts": salts}
         return wire.pack(KIND, header, arrays)
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +11,33 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel import __version__
-from sentinel.audit.manifest import read_manifest
+from sentinel.audit.engine import Engine
+from sentinel.audit.manifest import read_manifest, without_values
 from sentinel.audit.reading import BATCH_ROWS, TableFile, held_table, open_table
+from sentinel.audit.scan import Given
 from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Baseline, BaselineMeta
-from sentinel.baseline.checks import Facts, check
+from sentinel.baseline.audited import audited, failures, informed
+from sentinel.baseline.checks import Facts, check, worst_first
+from sentinel.baseline.counting import Counted, answered, count_validation, read_labelled
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.estimates import offline_estimates
-from sentinel.baseline.evidence import RepairedEstimate
+from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate
 from sentinel.baseline.plan import plan_layout
 from sentinel.baseline.profile import DELAY, Profile, profile_table
 from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
-from sentinel.baseline.sampling import RepeatedKeys
-from sentinel.baseline.static import StaticTally, static_evidence
+from sentinel.baseline.static import static_evidence
 from sentinel.baseline.training import Training, read_training
 from sentinel.config.model import Columns, Model
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
-from sentinel.events.batch import I64, DeadLetter
-from sentinel.events.codecs.arrow import ArrowCodec, Labelled, file_limits
-from sentinel.events.codecs.arrow_columns import class_columns
+from sentinel.events.batch import I64
+from sentinel.events.codecs.arrow import ArrowCodec, Labelled
 from sentinel.events.hash_key import HashKey
 from sentinel.events.schema import EventSchema, Task
-from sentinel.summaries.algebra import Summary
-from sentinel.summaries.checks import check_predictions
-from sentinel.summaries.fingerprints import mix, row_fingerprints
 from sentinel.summaries.layout import Layout
-from sentinel.summaries.outcome import with_outcomes
-from sentinel.summaries.rows import Rows, bin_predictions
+from sentinel.summaries.rows import bin_predictions
 from sentinel.summaries.trained import SEEN_ENTITY, SEEN_ROW, n_marked
-from sentinel.summaries.view import outcome_bits
 
 Progress = Callable[[int, int, str], None]
 
@@ -64,6 +59,8 @@ def build_baseline(
     progress: Progress | None = None,
     batch_rows: int = BATCH_ROWS,
     hash_key: HashKey | None = None,
+    audit: bool = True,
+    engine: Engine | None = None,
 ) -> Baseline:
     """Read the validation rows twice (what is there, then the counts) and the training rows once, in bounded memory.
 
@@ -89,6 +86,11 @@ def build_baseline(
         Rows held at once; changes nothing else.
     hash_key : HashKey, optional
         Goes into the hashes of entities and rows; live events then need the same.
+    audit : bool
+        Whether to audit the files, where there are training rows; both are then read twice more.
+    engine : Engine, optional
+        Who reads the files: this process by default. Changes nothing but where the work is done; ``rescore`` is
+        called in this process in any case.
 
     Returns
     -------
@@ -112,6 +114,7 @@ def build_baseline(
         lambda done: tell(done, file.n_rows, "reading columns"),
         model.task,
         model.ranks,
+        engine,
     )
     layout, identifiers = plan_layout(model, profile)
     encodings = Encodings.of(profile, layout)
@@ -119,29 +122,21 @@ def build_baseline(
     if train_file is not None:
         # Where silence is negative, only a prediction's age tells which training rows are.
         pooled = None if model.outcome.absence == "negative" else encodings
-        trained = read_training(train_file, layout, columns, stated, tell, pooled, hash_key)
-    counted = _count(file, layout, model, trained, stated, tell, encodings)
+        trained = read_training(train_file, layout, columns, stated, tell, pooled, hash_key, engine)
+    counted = count_validation(file, layout, model, trained, stated, tell, encodings, engine)
     if not counted.summary.n_predictions:
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(counted.n_rejected.items()))
         raise BaselineError(f"{file.path}: none of {file.n_rows} rows is a valid prediction: {reasons}")
     if not counted.summary.n_outcomes:
         raise BaselineError(f"{file.path}: no row has an outcome, so there is nothing to estimate")
     repairs = _repairs(file, layout, model, counted, stated, rescore, tell)
+    evidence = None
+    if audit and train is not None:
+        given = Given(model, validation, train, stated, hash_key=hash_key)
+        evidence = audited(given, now_us=now_us, progress=tell, batch_rows=batch_rows, engine=engine)
     there = frozenset(file.schema.names)
-    meta = _meta(model, layout, profile, identifiers, stated, trained, counted, repairs, there, now_us)
+    meta = _meta(model, layout, profile, identifiers, stated, trained, counted, repairs, evidence, there, now_us)
     return Baseline(layout, counted.summary.freeze(), meta, trained.rows, trained.entities)
-
-
-@dataclass(slots=True)
-class _Counted:
-    """What the second pass over the validation rows adds up."""
-
-    summary: Summary
-    static: StaticTally
-    n_rejected: Counter[str] = field(default_factory=Counter)
-    repeated: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(_SAMPLED_IDS))
-    repeated_inputs: RepeatedKeys = field(default_factory=lambda: RepeatedKeys(_SAMPLED_IDS))
-    max_delay_us: int | None = None
 
 
 def _opened(rows: Path | pa.Table, name: str, columns: Columns, batch_rows: int) -> TableFile:
@@ -165,115 +160,11 @@ def _require(file: TableFile, columns: Columns, task: Task) -> None:
             )
 
 
-def _count(
-    file: TableFile,
-    layout: Layout,
-    model: Model,
-    trained: Training,
-    manifest: Mapping[str, Any],
-    tell: Progress,
-    encodings: Encodings,
-) -> _Counted:
-    columns = model.columns
-    codec = ArrowCodec(layout.schema, columns, file_limits(trained.hash_key))
-    inputs = {column.name for column in layout.schema.columns}
-    classes = class_columns(file.schema, columns.scores) if model.task == "multiclass" else {}
-    roles = {*columns.roles(model.task).values(), *classes.values()}
-    wanted = [name for name in file.schema.names if name in inputs or name in roles]
-    later, originals = (np.zeros((layout.n_score_bins, 2), np.int64) for _ in range(2))
-    static = StaticTally(trained, manifest, later, originals, encodings=encodings)
-    result = _Counted(Summary.zero(layout), static)
-    n_done = 0
-    for table in file.batches(wanted):
-        labelled, refused = _labelled(codec, layout, model, table, n_done)
-        n_done += table.num_rows
-        result.n_rejected.update(_reasons(refused))
-        if labelled is not None:
-            rows = _add(result, layout, labelled, trained)
-            result.static.add(_answered(layout, labelled, rows), rows, table)
-            _compare(result, labelled, trained)
-        tell(n_done, file.n_rows, "counting")
-        del table, labelled  # not to be held while the next rows are read
-    return result
-
-
-def _labelled(
-    codec: ArrowCodec, layout: Layout, model: Model, table: pa.Table, first_offset: int
-) -> tuple[Labelled | None, list[DeadLetter]]:
-    labelled, refused = codec.labelled(_with_outcome_times(table, model.columns), first_offset=first_offset)
-    if labelled is not None and model.outcome.absence == "negative":
-        labelled = _silence_is_negative(labelled, layout.maturity_us)
-    return labelled, refused
-
-
-def _answered(layout: Layout, labelled: Labelled, rows: Rows) -> Labelled:
-    """The same rows with the answers to the task's question of yes or no in the place of their outcomes."""
-    if layout.task == "binary":
-        return labelled
-    values = np.where(labelled.known, labelled.outcomes, 0.0)
-    asked = with_outcomes(layout, rows, values, labelled.outcome_at, labelled.relevances)
-    answers = outcome_bits(layout, asked).astype(np.float64)
-    return replace(labelled, outcomes=np.where(labelled.known, answers, np.nan))
-
-
-def _silence_is_negative(labelled: Labelled, maturity_us: int) -> Labelled:
-    """Every row without an outcome as a negative, known at the maturity: offline, all positives have come."""
-    settled_at = labelled.predictions.predicted_at + maturity_us
-    known = labelled.known
-    return replace(
-        labelled,
-        known=np.ones_like(known),
-        outcomes=np.where(known, labelled.outcomes, 0.0),
-        outcome_at=np.where(known, labelled.outcome_at, settled_at),
-    )
-
-
-def _with_outcome_times(table: pa.Table, columns: Columns) -> pa.Table:
-    """Let an outcome without a time stand at its prediction: offline, all outcomes are known."""
-    if columns.outcome_at in table.schema.names:
-        return table
-    return table.append_column(columns.outcome_at, table.column(columns.predicted_at))
-
-
-def _reasons(refused: list[DeadLetter]) -> Counter[str]:
-    return Counter(letter.reason.value for letter in refused)
-
-
-def _add(result: _Counted, layout: Layout, labelled: Labelled, trained: Training) -> Rows:
-    """Count as the pipeline does: predictions first, then those whose outcome is known."""
-    rows = bin_predictions(layout, labelled.predictions, trained_on=trained.trained_on)
-    result.summary.observe_predictions(rows)
-    checked = check_predictions(layout, labelled.predictions)
-    if checked is not None:
-        result.summary.observe_checks(checked)
-    known = labelled.known
-    graded = None if labelled.relevances is None else labelled.relevances[known]
-    joined = with_outcomes(
-        layout, rows if known.all() else rows[known], labelled.outcomes[known], labelled.outcome_at[known], graded
-    )
-    result.summary.observe_outcomes(joined)
-    if len(joined):
-        delay = int((joined["outcome_at"] - joined["predicted_at"]).max())
-        result.max_delay_us = delay if result.max_delay_us is None else max(result.max_delay_us, delay)
-    return rows
-
-
-def _compare(result: _Counted, labelled: Labelled, trained: Training) -> None:
-    predictions = labelled.predictions
-    outcomes = np.where(labelled.known, labelled.outcomes, -1.0)
-    moments = predictions.predicted_at.view(np.uint64)
-    content = mix(mix(moments ^ predictions.scores.view(np.uint64)) ^ outcomes.view(np.uint64))
-    result.repeated.add(predictions.keys, content)
-    if trained.rows is not None:
-        inputs = row_fingerprints(predictions)
-        result.repeated_inputs.add(inputs, inputs)
-
-
 def _repairs(
     file: TableFile,
     layout: Layout,
     model: Model,
-    counted: _Counted,
+    counted: Counted,
     manifest: Mapping[str, Any],
     rescore: Rescore | None,
     tell: Progress,
@@ -289,10 +180,10 @@ def _repairs(
         codec = ArrowCodec(layout.schema, model.columns)
 
         def decode(table: pa.Table, first_offset: int) -> Labelled | None:
-            labelled = _labelled(codec, layout, model, table, first_offset)[0]
+            labelled = read_labelled(codec, layout, model, table, first_offset)[0]
             if labelled is None:
                 return None
-            return _answered(layout, labelled, bin_predictions(layout, labelled.predictions))
+            return answered(layout, labelled, bin_predictions(layout, labelled.predictions))
 
         found.extend(at_serving_defaults(file, layout, decode, rescore, defaults, tell))
     return tuple(found)
@@ -312,13 +203,14 @@ def _meta(
     identifiers: tuple[str, ...],
     manifest: Mapping[str, Any],
     trained: Training,
-    counted: _Counted,
+    counted: Counted,
     repairs: tuple[RepairedEstimate, ...],
+    evidence: AuditEvidence | None,
     there: frozenset[str],
     now_us: int,
 ) -> BaselineMeta:
     repeated, repeated_different = counted.repeated.ratios()
-    static = static_evidence(counted.static, counted.summary)
+    static = informed(static_evidence(counted.static, counted.summary), evidence)
     delays = _delays(profile, counted.max_delay_us)
     facts = Facts(
         summary=counted.summary,
@@ -352,17 +244,18 @@ def _meta(
         validation_end=rfc3339(int(counted.summary["last_predicted_at"][0])),
         train_start=None if trained.first_us is None else rfc3339(trained.first_us),
         train_end=None if trained.last_us is None else rfc3339(trained.last_us),
-        manifest=dict(manifest),
+        manifest=without_values(manifest),
         outcome_delay_seconds=delays,
         horizon_seconds=_horizon(model, delays),
         n_row_overlap=None if trained.rows is None else n_marked(counted.summary["marks"], SEEN_ROW),
         n_entity_overlap=None if trained.entities is None else n_marked(counted.summary["marks"], SEEN_ENTITY),
         estimates=offline_estimates(counted.summary),
         ignored=notes,
-        checks=check(facts),
+        checks=worst_first((*check(facts), *failures(evidence))),
         static=static,
         repairs=repairs,
         hash_key=None if trained.hash_key is None else trained.hash_key.fingerprint,
+        audit=evidence,
     )
 
 

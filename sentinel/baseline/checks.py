@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +65,12 @@ def check(facts: Facts) -> tuple[Check, ...]:
     found = [*_outcomes(facts), *_features(facts), *_times(facts), *_delays(facts), *_rows(facts), *_overlaps(facts)]
     found += [*_periods(static), *_entities(static), *_fits(static), *_encoded(static), *_choices(facts)]
     found += [*_declared(facts), *_ranges(facts.summary)]
-    return tuple(sorted(found, key=lambda item: (_ORDER[item.severity], item.name, item.detail)))
+    return worst_first(found)
+
+
+def worst_first(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """In the order that they are shown in."""
+    return tuple(sorted(checks, key=lambda item: (_ORDER[item.severity], item.name, item.detail)))
 
 
 def feature_aucs(summary: Summary) -> dict[str, Measured]:

@@ -109,6 +109,67 @@ class StaticEvidence(msgspec.Struct, frozen=True, kw_only=True):
     entity_by_chance_ratio: float = 0.0
 
 
+class AuditedFinding(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding of the offline audit, without rows and values.
+
+    Parameters
+    ----------
+    check, cause, severity, title : str
+        As the audit's report has them.
+    columns : tuple of str
+    share, chance : float or None
+        Share of validation rows concerned, and what honest data would show, 0..1.
+    metric : str or None
+    inflation, inflation_lower, inflation_upper : float or None
+        By how much the offline metric looks better than it is, with its 95 % interval.
+    """
+
+    check: str
+    cause: str
+    severity: str
+    title: str
+    columns: tuple[str, ...] = ()
+    share: float | None = None
+    chance: float | None = None
+    metric: str | None = None
+    inflation: float | None = None
+    inflation_lower: float | None = None
+    inflation_upper: float | None = None
+
+
+class Unaudited(msgspec.Struct, frozen=True, kw_only=True):
+    """A check of the audit that could not be made, why, and what it needs."""
+
+    check: str
+    why: str
+    needs: str | None = None
+
+
+class AuditEvidence(msgspec.Struct, frozen=True, kw_only=True):
+    """What the offline audit said of the files that a baseline was built from.
+
+    Parameters
+    ----------
+    findings : tuple of AuditedFinding
+        The worst first.
+    clear : tuple of str
+        Checks that found nothing.
+    not_checked : tuple of Unaudited
+    failed : str or None
+        Why there was no audit at all; everything else is then empty.
+    """
+
+    findings: tuple[AuditedFinding, ...] = ()
+    clear: tuple[str, ...] = ()
+    not_checked: tuple[Unaudited, ...] = ()
+    failed: str | None = None
+
+    @property
+    def made(self) -> frozenset[str]:
+        """Checks that gave an answer."""
+        return frozenset(self.clear) | {finding.check for finding in self.findings}
+
+
 class RepairedEstimate(msgspec.Struct, frozen=True, kw_only=True):
     """The offline AUC with one leak taken out; null numbers come with a reason.
 

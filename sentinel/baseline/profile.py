@@ -6,11 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 import pyarrow as pa
 
+from sentinel.audit.engine import Engine, LocalEngine
 from sentinel.audit.reading import TableFile
 from sentinel.baseline.ranks import RankTally
 from sentinel.baseline.sampling import BottomSample, Column, row_hashes
@@ -68,6 +69,21 @@ class ColumnProfile:
     counts: Counter[str] = field(default_factory=Counter)
     is_cut: bool = False
 
+    def count(self, name: str, n: int) -> None:
+        """Count a category; of very many, only those met first."""
+        if name in self.counts or len(self.counts) < MAX_DISTINCT:
+            self.counts[name] += n
+        else:
+            self.is_cut = True
+
+    def merge(self, other: ColumnProfile) -> None:
+        """Add what other rows hold."""
+        self.n_present += other.n_present
+        self.minimum, self.maximum = min(self.minimum, other.minimum), max(self.maximum, other.maximum)
+        self.is_cut = self.is_cut or other.is_cut
+        for name, n in other.counts.items():
+            self.count(name, n)
+
     @property
     def is_identifier(self) -> bool:
         """Whether nearly every row has a value of its own, so that no value means anything."""
@@ -106,6 +122,7 @@ def profile_table(
     progress: Callable[[int], None],
     task: Task = "binary",
     ranks: int = 0,
+    engine: Engine | None = None,
 ) -> Profile:
     """Read the file once.
 
@@ -124,6 +141,8 @@ def profile_table(
         and no outcome.
     ranks : int
         Of a ranking: how many ranks count.
+    engine : Engine, optional
+        Who reads the file: this process by default.
     """
     classes = class_names(file.schema, columns.scores) if task == "multiclass" else ()
     parts = tuple(class_columns(file.schema, columns.scores).values()) if classes else ()
@@ -132,19 +151,16 @@ def profile_table(
     roles = [name for part, name in columns.roles(task).items() if part not in unread]
     wanted = [*profiles, *(name for name in dict.fromkeys([*roles, *parts]) if name in file.schema.names)]
     reader = _Reader(columns, profiles, classes, RankTally(ranks) if task == "ranking" else None)
-    n_done = 0
-    for table in file.batches(wanted):
-        reader.add(table)
-        n_done += table.num_rows
-        progress(n_done)
+    (engine or LocalEngine()).run(file, wanted, reader, lambda done, _total, _phase: progress(done), "reading columns")
     positives = reader.positives.take()
+    rows, vocabulary = reader.taken()
     return Profile(
-        columns=profiles,
+        columns=reader.profiles,
         notes=notes,
-        rows=reader.sample.take(),
+        rows=rows,
         positive_scores=positives.get(SCORE, np.empty(0)).astype(np.float64),
         positive_delays=positives.get(DELAY, np.empty(0)).astype(np.float64),
-        sample_vocabulary={name: list(words) for name, words in reader.words.items()},
+        sample_vocabulary=vocabulary,
         classes=classes,
         rank_ratios=() if reader.ranks is None else reader.ranks.ratios(),
         is_complete=reader.sample.is_complete,
@@ -185,14 +201,14 @@ class _Reader:
     def __init__(
         self,
         columns: Columns,
-        profiles: Mapping[str, ColumnProfile],
+        profiles: dict[str, ColumnProfile],
         classes: tuple[str, ...],
         ranks: RankTally | None,
     ) -> None:
         self.ranks = ranks
         self._columns = columns
         self._classes = classes
-        self._profiles = profiles
+        self.profiles = profiles
         numeric = [profile.name for profile in profiles.values() if profile.kind == "numeric"]
         self._hashed = sorted(numeric)[:HASHED_COLUMNS]
         categorical = [profile.name for profile in profiles.values() if profile.kind == "categorical"]
@@ -200,11 +216,40 @@ class _Reader:
         self.sample = BottomSample(SAMPLE_ROWS)
         self.positives = BottomSample(SAMPLE_ROWS)
 
-    def add(self, table: pa.Table) -> None:
-        """Take in one table."""
+    def merge(self, other: Self) -> None:
+        """Take in what a copy read; its categories have numbers of their own."""
+        for name, profile in self.profiles.items():
+            profile.merge(other.profiles[name])
+        codes = {name: self._codes(self.words[name], words) for name, words in other.words.items()}
+        self.sample.merge(other.sample, codes)
+        self.positives.merge(other.positives)
+        if self.ranks is not None and other.ranks is not None:
+            self.ranks.merge(other.ranks)
+
+    @staticmethod
+    def _codes(ours: dict[str, int], theirs: dict[str, int]) -> I64:
+        for name in theirs:
+            if len(ours) < MAX_DISTINCT:
+                ours.setdefault(name, len(ours))
+        return np.array([ours.get(name, -1) for name in theirs], np.int64)
+
+    def taken(self) -> tuple[dict[str, Column], dict[str, list[str]]]:
+        """The sample and its categories, numbered in the order of their names, whichever was met first."""
+        rows, vocabulary = self.sample.take(), {}
+        for name, words in self.words.items():
+            vocabulary[name] = sorted(words)
+            places = np.empty(len(words) + 1, np.int32)
+            places[[*(words[word] for word in vocabulary[name]), -1]] = [*range(len(words)), -1]
+            if name in rows:
+                rows[name] = places[rows[name]]
+        return rows, vocabulary
+
+    def add(self, table: pa.Table, numbers: I64) -> None:
+        """Take in one table, wherever it stands in the file."""
+        del numbers
         names = self._columns
         kept: dict[str, Column] = {}
-        for profile in self._profiles.values():
+        for profile in self.profiles.values():
             values = self._column(profile, column_of(table, profile.name), table.num_rows)
             if values is not None:
                 kept[profile.name] = values
@@ -220,8 +265,8 @@ class _Reader:
             kept[OUTCOME] = as_floats(column_of(table, names.outcome), n)[0]
             positive = np.flatnonzero(kept[OUTCOME] == 1.0)
         kept[DELAY] = _delays(started, _times(table, names.outcome_at))
-        numbers = [kept[name].astype(np.float64, copy=False) for name in self._hashed]
-        hashes = row_hashes([started, kept[SCORE], kept[OUTCOME], *numbers])
+        inputs = [kept[name].astype(np.float64, copy=False) for name in self._hashed]
+        hashes = row_hashes([started, kept[SCORE], kept[OUTCOME], *inputs])
         self.sample.add(hashes, kept)
         self.positives.add(hashes[positive], {name: kept[name][positive] for name in (SCORE, DELAY)})
 
@@ -265,10 +310,7 @@ class _Reader:
             if name is None:
                 continue
             profile.n_present += count
-            if name in profile.counts or len(profile.counts) < MAX_DISTINCT:
-                profile.counts[name] += count
-            else:
-                profile.is_cut = True
+            profile.count(name, count)
         words = self.words[profile.name]
         for name in distinct:
             if name is not None and len(words) < MAX_DISTINCT:

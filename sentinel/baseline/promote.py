@@ -80,6 +80,7 @@ def promote(baseline: Baseline, mature: PaneSeries, *, note: str, now_us: int) -
         provenance=provenance,
         static=StaticEvidence(),
         repairs=(),
+        audit=None,
     )
     return Baseline(baseline.layout, total.freeze(), meta, baseline.train_rows, baseline.train_entities)
 

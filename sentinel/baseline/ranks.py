@@ -54,6 +54,11 @@ class RankTally:
         self._relevant += np.count_nonzero(relevant[known], axis=0)
         return scores
 
+    def merge(self, other: RankTally) -> None:
+        """Add the lists of another."""
+        self._shown += other._shown
+        self._relevant += other._relevant
+
     def ratios(self) -> tuple[float, ...]:
         """Share of relevant items by rank, the last rank first, never 0 or 1.
 

@@ -11,6 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from sentinel.audit.reading import TableFile
+from sentinel.audit.rescoring import one_value
 from sentinel.baseline.evidence import RepairedEstimate
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, Bool
@@ -120,7 +121,7 @@ def _count(joint: npt.NDArray[np.int64], layout: Layout, labelled: Labelled, sco
 
 def _scores(rescore: Rescore, table: pa.Table, name: str, value: object, task: Task) -> npt.NDArray[np.float64]:
     frame = table.to_pandas()
-    frame[name] = _column(frame[name], value)
+    frame[name] = one_value(frame[name], value)
     try:
         scores = np.asarray(rescore(frame), np.float64)
     except Exception as error:  # the model is foreign code: whatever it raises, the build ends with one sentence
@@ -131,14 +132,6 @@ def _scores(rescore: Rescore, table: pa.Table, name: str, value: object, task: T
         wrong = "no numbers" if task == "regression" else "scores outside [0, 1]"
         raise BaselineError(f"the model returned {wrong} with {name} at {value!r:.40}")
     return scores
-
-
-def _column(column: pd.Series, value: object) -> pd.Series:
-    """One value in every row, of the column's type where it fits: a model may insist on its categories."""
-    if value is None and pd.api.types.is_numeric_dtype(column):
-        return pd.Series(np.nan, column.index, np.float64)
-    same = pd.Series([value] * len(column), column.index, object if value is None else None)
-    return same.astype(column.dtype) if isinstance(column.dtype, pd.CategoricalDtype) else same
 
 
 def _estimate(name: str, cause: str, found: Corrected | NotEnough) -> RepairedEstimate:

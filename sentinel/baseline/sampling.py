@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sentinel.events.batch import U64
+from sentinel.events.batch import I64, U64
 from sentinel.summaries.fingerprints import mix
 
 Column = npt.NDArray[np.generic]
@@ -43,6 +43,26 @@ class BottomSample:
             return
         self._parts.append((hashes[chosen], {name: values[chosen] for name, values in columns.items()}))
         self._n_held += len(chosen)
+        if self._n_held > 2 * self._size:
+            self._compact(in_order=False)
+
+    def merge(self, other: BottomSample, codes: Mapping[str, I64] | None = None) -> None:
+        """Offer the rows of another sample.
+
+        Parameters
+        ----------
+        other : BottomSample
+        codes : mapping of column name to int64 array, optional
+            What each code of the other's column is here; -1 stays.
+        """
+        self.n_seen += other.n_seen
+        for hashes, columns in other._parts:
+            changed = {
+                name: np.append(code, -1)[columns[name]] for name, code in (codes or {}).items() if name in columns
+            }
+            self._parts.append((hashes, {**columns, **changed}))
+            self._n_held += len(hashes)
+        self._bar = min(self._bar, other._bar)
         if self._n_held > 2 * self._size:
             self._compact(in_order=False)
 
@@ -89,6 +109,11 @@ class RepeatedKeys:
         if self._n_waiting > self._size:
             self._compact()
 
+    def merge(self, other: RepeatedKeys) -> None:
+        """Offer the rows of another sample."""
+        other._compact()
+        self._compact((other._keys, other._low, other._high, other._counts))
+
     def ratios(self) -> tuple[float, float]:
         """Share of ids that repeat, and share that repeat with different content; each 0..1."""
         self._compact()
@@ -101,11 +126,10 @@ class RepeatedKeys:
         self._compact()
         return int(self._counts[self._counts > 1].sum()) / max(int(self._counts.sum()), 1)
 
-    def _compact(self) -> None:
-        keys = np.concatenate([self._keys, *(k for k, _ in self._waiting)])
-        low = np.concatenate([self._low, *(c for _, c in self._waiting)])
-        high = np.concatenate([self._high, *(c for _, c in self._waiting)])
-        counts = np.concatenate([self._counts, np.ones(len(keys) - len(self._counts), np.int64)])
+    def _compact(self, *others: tuple[U64, U64, U64, I64]) -> None:
+        held = [(self._keys, self._low, self._high, self._counts), *others]
+        waiting = [(keys, contents, contents, np.ones(len(keys), np.int64)) for keys, contents in self._waiting]
+        keys, low, high, counts = (np.concatenate(parts) for parts in zip(*held, *waiting, strict=True))
         self._waiting, self._n_waiting = [], 0
         if not len(keys):
             return

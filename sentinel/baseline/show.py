@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
+from sentinel.audit.candidates import candidates_of
 from sentinel.baseline.artifact import Baseline, BaselineMeta, OfflineEstimate
 from sentinel.baseline.checks import feature_aucs
+from sentinel.baseline.evidence import AuditEvidence
 from sentinel.baseline.gap_scale import detectable_gap
 from sentinel.config.durations import Duration
 from sentinel.config.model import Alerts
@@ -47,6 +49,9 @@ def summary_lines(baseline: Baseline, alerts: Alerts) -> Iterator[str]:
     )
     yield ""
     yield from _checks(baseline)
+    if baseline.meta.audit is not None:
+        yield ""
+        yield from _audit(baseline.meta.audit)
 
 
 def lines(baseline: Baseline, alerts: Alerts) -> Iterator[str]:
@@ -133,6 +138,21 @@ def _checks(baseline: Baseline) -> Iterator[str]:
         yield f"{found.severity:<8}  {found.name}: {found.detail}"
 
 
+def _audit(audit: AuditEvidence) -> Iterator[str]:
+    """What the offline audit said of the files: findings in full, the rest by name."""
+    if audit.failed is not None:
+        yield f"audit       failed: {audit.failed}; these files were not audited"
+        return
+    n_found = len(audit.findings)
+    named = f"{n_found} finding{'' if n_found == 1 else 's'}" if n_found else "nothing found"
+    yield f"audit       {named}; {len(audit.clear)} checks clear, {len(audit.not_checked)} not made"
+    for found in audit.findings:
+        worth = "" if found.inflation is None else f" ({found.metric} {found.inflation:+.4f} offline)"
+        yield f"{found.severity:<8}  {found.check}: {found.title}{worth}"
+    for one in audit.not_checked:
+        yield f"unknown   {one.check}: {one.why}" + (f" ({one.needs})" if one.needs else "")
+
+
 def _period(start: str | None, end: str | None) -> str:
     return "" if start is None or end is None else f", predicted {start[:19]}Z to {end[:19]}Z"
 
@@ -141,8 +161,8 @@ def _split(manifest: dict[str, Any]) -> str:
     split = manifest.get("split")
     protocol = split.get("protocol") if isinstance(split, dict) else None
     stated = f"by {protocol}" if protocol else "not stated (give --manifest)"
-    candidates = manifest.get("candidates")
-    return stated if candidates is None else f"{stated}; {candidates} candidate model(s) compared on these rows"
+    candidates = candidates_of(manifest)
+    return stated if candidates is None else f"{stated}; {candidates.n} candidate model(s) compared on these rows"
 
 
 def _delay(baseline: Baseline) -> str:

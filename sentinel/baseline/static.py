@@ -10,26 +10,25 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sentinel.baseline.blocks import Stretch, TimeBlocks
+from sentinel.audit.blocks import Stretch, TimeBlocks
+from sentinel.audit.candidates import candidates_of
+from sentinel.audit.fits import ColumnFit, judged, of_column
+from sentinel.audit.known_words import KnownCategories
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.evidence import StaticEvidence
-from sentinel.baseline.moments import Moments
-from sentinel.baseline.training import Training, add_stated, timed
+from sentinel.baseline.training import Training, add_stated, merge_stated, timed
 from sentinel.config.times import parse_time_us, rfc3339
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.codecs.arrow import Labelled
 from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate
-from sentinel.stats.selection import CANDIDATE_CORRELATION, expected_optimism
+from sentinel.stats.selection import expected_optimism
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.fingerprints import row_fingerprints
 from sentinel.summaries.metrics import auc_of_buckets
 from sentinel.summaries.rows import Rows
 from sentinel.summaries.trained import NAMED, SEEN_ENTITY, SEEN_ROW, n_marked, true_share
 
-SAME_FIT: Final = 1e-6
-"""Standard deviations within which two statistics are the same number: what survives being written to six digits
-where the mean is of the size of the spread."""
 COPIED_RATIO: Final = 0.01
 """Copies that are worth an estimate without them."""
 ALIKE: Final = 0.2
@@ -52,8 +51,8 @@ class StaticTally:
     originals: npt.NDArray[np.int64]
     rates: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((_RATE_BINS, 2), np.int64))
     blocks: TimeBlocks = field(default_factory=TimeBlocks)
-    moments: dict[str, Moments] = field(default_factory=dict)
-    categories: dict[str, set[str]] = field(default_factory=dict)
+    fits: dict[str, ColumnFit] = field(default_factory=dict)
+    categories: dict[str, KnownCategories] = field(default_factory=dict)
     encodings: Encodings = field(default_factory=lambda: Encodings({}, is_asked=False))
     n_not_later: int = 0
     n_within: int = 0
@@ -88,8 +87,19 @@ class StaticTally:
             self.n_after_golive += int((times > self._golive_us).sum())
         self._add_rates(labelled)
         self.encodings.add(labelled.predictions.numeric, outcomes, known, times, judged=True)
-        fitted, encoded = (tuple(self.manifest.get(key) or {}) for key in ("fit_statistics", "encoder_categories"))
-        add_stated(self.moments, self.categories, table, fitted, encoded)
+        add_stated(self.fits, self.categories, table, self.manifest)
+
+    def merge(self, other: StaticTally) -> None:
+        """Take in other validation rows, held against the same training rows."""
+        for counts in ("later", "originals", "rates"):
+            ours = getattr(self, counts)
+            ours += getattr(other, counts)
+        for number in ("n_not_later", "n_within", "n_copied", "n_rows", "n_after_golive"):
+            setattr(self, number, getattr(self, number) + getattr(other, number))
+        self.blocks.merge(other.blocks)
+        self.encodings.merge(other.encodings)
+        merge_stated(self.fits, other.fits)
+        merge_stated(self.categories, other.categories)
 
     @property
     def has_copies(self) -> bool:
@@ -181,47 +191,17 @@ def _one_class(stretches: tuple[Stretch, ...], longest: Stretch | None, summary:
 
 
 def _fit_proof(tally: StaticTally) -> tuple[str, ...] | None:
-    stated = tally.manifest.get("fit_statistics") or {}
-    compared = {
-        name: _fitted_to_all(values, tally.training.moments[name], tally.moments[name])
-        for name, values in sorted(stated.items())
-        if name in tally.training.moments and name in tally.moments
-    }
-    return tuple(name for name, proof in compared.items() if proof) if compared else None
-
-
-def _fitted_to_all(stated: Mapping[str, Any], train: Moments, validation: Moments) -> bool:
-    both = train.copy()
-    both.merge(validation)
-    if stated.get("n") is not None and stated["n"] == both.n != train.n:
-        return True
-    unit = both.sd()
-    if unit <= 0.0:
-        return False
-    checks = []
-    if stated.get("mean") is not None:
-        checks.append(([train.mean], [both.mean], float(stated["mean"])))
-    if stated.get("sd") is not None:
-        checks.append(
-            (
-                [train.sd(), train.sd(lost=1)],
-                [both.sd(), both.sd(lost=1)],
-                float(stated["sd"]),
-            )
-        )
-    if not checks:
-        return False
-    close = [[any(abs(one - value) <= SAME_FIT * unit for one in side) for side in sides] for *sides, value in checks]
-    return all(to_all for _, to_all in close) and not all(to_train for to_train, _ in close)
+    train, validation = tally.training.fits, tally.fits
+    compared = {name: of_column(judged(train[name], validation[name])) for name in sorted(train) if name in validation}
+    return tuple(name for name, rows in compared.items() if rows == "both") if compared else None
 
 
 def _encoder_proof(tally: StaticTally) -> tuple[str, ...] | None:
-    stated = tally.manifest.get("encoder_categories") or {}
     train, validation = tally.training.categories, tally.categories
     compared = {
-        name: bool({str(word) for word in words} & (validation[name] - train[name]))
-        for name, words in sorted(stated.items())
-        if name in train and name in validation
+        name: bool(((validation[name].n_rows > 0) & (train[name].n_rows == 0)).any())
+        for name in sorted(train)
+        if name in validation
     }
     return tuple(name for name, proof in compared.items() if proof) if compared else None
 
@@ -242,12 +222,10 @@ def _oversampled(training: Training, summary: Summary) -> float | None:
 
 
 def _selection(manifest: Mapping[str, Any], summary: Summary) -> dict[str, Any]:
-    candidates = manifest.get("candidates")
+    candidates = candidates_of(manifest)
     if candidates is None:
         return {}
-    correlation = manifest.get("candidates_correlation")
-    rho = CANDIDATE_CORRELATION if correlation is None else float(correlation)
     area = auc_of_buckets(summary["buckets"])
     error = area.standard_error if isinstance(area, Estimate) else None
-    optimism = None if error is None else expected_optimism(int(candidates), error, rho)
-    return {"candidates": int(candidates), "expected_optimism": optimism}
+    optimism = None if error is None else expected_optimism(candidates.n, error, candidates.correlation)
+    return {"candidates": candidates.n, "expected_optimism": optimism}

@@ -5,21 +5,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from sentinel.audit.engine import Engine, LocalEngine
+from sentinel.audit.entity_rates import EntityRates
+from sentinel.audit.fits import ColumnFit
+from sentinel.audit.known_words import KnownCategories
 from sentinel.audit.reading import TableFile
 from sentinel.baseline.encodings import Encodings
-from sentinel.baseline.moments import Moments
 from sentinel.baseline.sampling import BottomSample, RepeatedKeys
 from sentinel.config.model import Columns
 from sentinel.errors import BaselineError
 from sentinel.events.batch import F64, I64, U64, Bool
 from sentinel.events.codecs.arrow import ArrowCodec, file_limits
-from sentinel.events.codecs.arrow_columns import as_floats, as_times, category_names, column_of
+from sentinel.events.codecs.arrow_columns import as_floats, as_times, column_of
 from sentinel.events.hash_key import HashKey
 from sentinel.events.times import BAD_TIME
 from sentinel.summaries.bloom import BloomFilter
@@ -30,51 +32,8 @@ from sentinel.summaries.trained import TrainedOn
 SAMPLED_ROWS = 1 << 15
 """Rows kept for shares of repeated inputs and for the quantile of the times."""
 _ALL_BITS = (1 << 64) - 1
-MAX_ENTITIES = 1 << 17
-"""Entities whose outcomes are averaged: a sample by hash when there are more; 24 bytes each."""
 LATEST_SHARE = 0.99
 """A validation row lies within the training period if it is no later than this share of its rows."""
-
-
-@dataclass(slots=True)
-class EntityRates:
-    """Outcomes of each entity in the training rows, of a bounded number of entities.
-
-    ``hashes`` ascend; ``sums`` holds rows and positive outcomes of each.
-    """
-
-    hashes: U64 = field(default_factory=lambda: np.empty(0, np.uint64))
-    sums: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 2), np.int64))
-    _waiting: list[tuple[U64, F64]] = field(default_factory=list)
-
-    def add(self, entities: U64, outcomes: F64) -> None:
-        """Add rows with a known outcome."""
-        self._waiting.append((mix(entities), outcomes))
-        if sum(len(part) for part, _ in self._waiting) > MAX_ENTITIES:
-            self._compact()
-
-    def _compact(self) -> None:
-        hashes = np.concatenate([self.hashes, *(part for part, _ in self._waiting)])
-        values = np.concatenate([part for _, part in self._waiting])
-        sums = np.concatenate([self.sums, np.stack([np.ones(len(values)), values], axis=1).astype(np.int64)])
-        self._waiting = []
-        order = np.argsort(hashes, kind="stable")
-        distinct, first = np.unique(hashes[order], return_index=True)
-        if len(distinct):
-            kept = slice(0, MAX_ENTITIES)
-            self.hashes, self.sums = distinct[kept], np.add.reduceat(sums[order], first, axis=0)[kept]
-
-    def means(self, entities: U64) -> F64:
-        """Mean outcome of each entity, drawn one observation towards the mean of all; NaN where it is not known."""
-        if self._waiting:
-            self._compact()
-        if not len(self.hashes):
-            return np.full(len(entities), np.nan)
-        wanted = mix(entities)
-        at = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
-        n, positive = self.sums[at].astype(np.float64).T
-        overall = float(self.sums[:, 1].sum()) / float(self.sums[:, 0].sum())
-        return np.where(self.hashes[at] == wanted, (positive + overall) / (n + 1.0), np.nan)
 
 
 @dataclass(slots=True)
@@ -82,8 +41,8 @@ class Training:
     """What the training rows leave behind.
 
     ``timed_rows`` holds the inputs together with their time; it is not kept in the artifact. ``lacking`` names the
-    columns of the layout that the rows do not have: then none can be told to be the same. ``moments`` and
-    ``categories`` are those of the features that the manifest states something of.
+    columns of the layout that the rows do not have: then none can be told to be the same. ``fits`` and
+    ``categories`` are of the features that the manifest states something of.
     """
 
     rows: BloomFilter | None = None
@@ -99,14 +58,35 @@ class Training:
     )
     times: BottomSample = field(default_factory=lambda: BottomSample(SAMPLED_ROWS))
     rates: EntityRates = field(default_factory=EntityRates)
-    moments: dict[str, Moments] = field(default_factory=dict)
-    categories: dict[str, set[str]] = field(default_factory=dict)
+    fits: dict[str, ColumnFit] = field(default_factory=dict)
+    categories: dict[str, KnownCategories] = field(default_factory=dict)
     hash_key: HashKey | None = None
 
     @property
     def trained_on(self) -> TrainedOn:
         """The filters, to mark predictions by."""
         return TrainedOn(self.rows, self.entities, self.hash_key)
+
+    def merge(self, other: Training) -> None:
+        """Take in what other training rows leave behind."""
+        for name in ("rows", "entities", "timed_rows"):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            if ours is not None:
+                setattr(self, name, ours.merge(theirs))
+        self.n_rows = (self.n_rows or 0) + (other.n_rows or 0)
+        if other.first_us is not None and other.last_us is not None:
+            self._span(other.first_us, other.last_us)
+        self.repeated.merge(other.repeated)
+        for keys, others in zip(self.repeated_by_class, other.repeated_by_class, strict=True):
+            keys.merge(others)
+        self.times.merge(other.times)
+        self.rates.merge(other.rates)
+        merge_stated(self.fits, other.fits)
+        merge_stated(self.categories, other.categories)
+
+    def _span(self, first: int, last: int) -> None:
+        self.first_us = first if self.first_us is None else min(self.first_us, first)
+        self.last_us = last if self.last_us is None else max(self.last_us, last)
 
     def late_us(self) -> int | None:
         """The time that ``LATEST_SHARE`` of the rows do not pass; None where they carry none."""
@@ -125,6 +105,7 @@ def read_training(
     tell: Callable[[int, int, str], None],
     encodings: Encodings | None = None,
     hash_key: HashKey | None = None,
+    engine: Engine | None = None,
 ) -> Training:
     """Read the training rows once, in bounded memory.
 
@@ -142,6 +123,8 @@ def read_training(
         Takes in the rows, too.
     hash_key : HashKey, optional
         Goes into what the filters hold.
+    engine : Engine, optional
+        Who reads the file: this process by default.
 
     Raises
     ------
@@ -166,10 +149,7 @@ def read_training(
     if columns.group in names:
         result.entities = BloomFilter.sized_for(file.n_rows, int(mix(np.array([salt], np.uint64))[0]))
     reader = _Reader(result, layout, columns, manifest, encodings)
-    for table in file.batches(wanted):
-        reader.add(table)
-        result.n_rows = (result.n_rows or 0) + table.num_rows
-        tell(result.n_rows, file.n_rows, "reading training rows")
+    (engine or LocalEngine()).run(file, wanted, reader, tell, "reading training rows")
     return result
 
 
@@ -189,12 +169,19 @@ class _Reader:
         self._layout = layout
         self._columns = columns
         self._codec = ArrowCodec(layout.schema, columns, file_limits(result.hash_key))
-        self._encoded = tuple(manifest.get("encoder_categories") or {})
-        self._fitted = tuple(manifest.get("fit_statistics") or {})
+        self._manifest = manifest
 
-    def add(self, table: pa.Table) -> None:
-        """Take in one table."""
+    def merge(self, other: Self) -> None:
+        """Take in what a copy read."""
+        self._result.merge(other._result)
+        if self._encodings is not None and other._encodings is not None:
+            self._encodings.merge(other._encodings)
+
+    def add(self, table: pa.Table, numbers: I64) -> None:
+        """Take in one table, wherever it stands in the file."""
+        del numbers
         result = self._result
+        result.n_rows = (result.n_rows or 0) + table.num_rows
         numeric, _, categorical = self._codec.inputs(table)
         prints = fingerprint_columns(self._layout.schema, numeric, categorical)
         outcomes, known = _outcomes(table, self._columns, self._layout)
@@ -214,7 +201,7 @@ class _Reader:
             column = column_of(table, self._columns.predicted_at)
             times = None if column is None else as_times(column)
             self._encodings.add(numeric, outcomes, known, times, judged=False)
-        add_stated(result.moments, result.categories, table, self._fitted, self._encoded)
+        add_stated(result.fits, result.categories, table, self._manifest)
 
     def _add_times(self, table: pa.Table, prints: U64) -> None:
         column = column_of(table, self._columns.predicted_at)
@@ -228,9 +215,7 @@ class _Reader:
         result = self._result
         if result.timed_rows is not None:
             result.timed_rows.add(timed(prints[usable], times))
-        first, last = int(times.min()), int(times.max())
-        result.first_us = first if result.first_us is None else min(result.first_us, first)
-        result.last_us = last if result.last_us is None else max(result.last_us, last)
+        result._span(int(times.min()), int(times.max()))
         result.times.add(timed(prints[usable], times), {"at": times})
 
 
@@ -240,21 +225,36 @@ def timed(prints: U64, times: I64) -> U64:
 
 
 def add_stated(
-    moments: dict[str, Moments],
-    categories: dict[str, set[str]],
+    fits: dict[str, ColumnFit],
+    categories: dict[str, KnownCategories],
     table: pa.Table,
-    fitted: tuple[str, ...],
-    encoded: tuple[str, ...],
+    manifest: Mapping[str, Any],
 ) -> None:
     """Sum up the columns of a table that the manifest states a fit of, in place."""
-    for name in fitted:
+    for name, stated in (manifest.get("fit_statistics") or {}).items():
         column = column_of(table, name)
         if column is not None:
-            moments.setdefault(name, Moments()).add(as_floats(column, table.num_rows)[0])
-    for name in encoded:
-        named = category_names(column_of(table, name)) if column_of(table, name) is not None else None
-        if named is not None:
-            categories.setdefault(name, set()).update(word for word in named[1] if word is not None)
+            fits.setdefault(name, ColumnFit(stated)).add(as_floats(column, table.num_rows)[0])
+    for name, words in (manifest.get("encoder_categories") or {}).items():
+        column = column_of(table, name)
+        if column is not None:
+            categories.setdefault(name, KnownCategories(words)).add(column)
+
+
+class _Merged(Protocol):
+    def merge(self, other: Self) -> None: ...
+
+
+Merged = TypeVar("Merged", bound=_Merged)
+
+
+def merge_stated(ours: dict[str, Merged], theirs: Mapping[str, Merged]) -> None:
+    """Add sums up by column, in place."""
+    for name, one in theirs.items():
+        if name in ours:
+            ours[name].merge(one)
+        else:
+            ours[name] = one
 
 
 def _outcomes(table: pa.Table, columns: Columns, layout: Layout) -> tuple[F64, Bool]:

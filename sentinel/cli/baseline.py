@@ -1,10 +1,13 @@
-"""``sentinel baseline``: build the offline estimate from files, show one, or promote live traffic to a new one."""
+"""``sentinel baseline``: build the offline estimate from files, show one, promote live traffic, import a run."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+
+from sentinel.cli.baseline_import import add_import, run_import
+from sentinel.cli.engines import add_engine, opened_engine
 
 NAME = "baseline"
 HELP = "Build the offline estimate that live metrics are held against, show one, or promote live traffic to one."
@@ -30,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--output", type=Path, required=True, help="the baseline to write")
     build.add_argument("--model", help="the model, when the configuration has several")
     build.add_argument("--version", help="its version, when it has several")
+    build.add_argument(
+        "--no-audit",
+        action="store_true",
+        help="leave the offline audit out, which reads both files twice more; verdicts then do without what it finds",
+    )
+    add_engine(build)
     build.add_argument("--quiet", action="store_true", help="no progress on standard error")
     show_help = "Show what a baseline promises, and what speaks against it."
     show = commands.add_parser("show", help=show_help, description=show_help, allow_abbrev=False)
@@ -39,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     show.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
     _add_promote(commands)
+    add_import(commands)
 
 
 def _add_promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,8 +75,9 @@ def _add_promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, show or promote."""
-    command = {"build": _build, "show": _show, "promote": _promote}[args.baseline_command]
+    """Build, show, promote or import."""
+    commands = {"build": _build, "show": _show, "promote": _promote, "import": run_import}
+    command = commands[args.baseline_command]
     return command(args)
 
 
@@ -83,7 +94,7 @@ def _build(args: argparse.Namespace) -> int:
     config = load_config(args.config)
     model = choose_model(config, args.model, args.version)
     rescore = None if args.score_with is None else load_callable(args.score_with)
-    with Progress("baseline", quiet=args.quiet) as progress:
+    with opened_engine(args) as engine, Progress("baseline", quiet=args.quiet) as progress:
 
         def show(done: int, total: int, phase: str) -> None:
             progress.show(done / max(total, 1), phase)
@@ -97,6 +108,8 @@ def _build(args: argparse.Namespace) -> int:
             rescore=rescore,
             progress=show,
             hash_key=hash_key_of(config),
+            audit=not args.no_audit,
+            engine=engine,
         )
     baseline.save(args.output)
     print(f"wrote {args.output} ({args.output.stat().st_size:,} bytes, sha256 {baseline.digest[:12]})")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 COMMANDS: dict[str, str] = {
     "acknowledgements": "sentinel.cli.acknowledgements",
+    "audit": "sentinel.cli.audit",
     "baseline": "sentinel.cli.baseline",
     "benchmark": "sentinel.cli.benchmark",
     "check-config": "sentinel.cli.check_config",

@@ -27,7 +27,7 @@ Results go to standard output, progress and errors to standard error; what senti
 | 0 | Done. |
 | {EXIT_FAILED} | It failed, for the reason on standard error; or what was to be checked does not hold. |
 | {EXIT_USAGE} | The arguments make no sense. |
-| {EXIT_ALERT} | An alert of the severity that `--fail-on` names, or a graver one, stands. |
+| {EXIT_ALERT} | An alert, or a finding, of the severity that `--fail-on` names, or a graver one. |
 | {EXIT_INTERRUPTED} | Interrupted (Ctrl-C). `sentinel run` stops orderly at the first SIGINT or SIGTERM, with 0. |
 | {EXIT_BROKEN_PIPE} | Whoever read the output went away. |
 

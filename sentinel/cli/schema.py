@@ -7,12 +7,13 @@ import json
 from typing import Any
 
 NAME = "schema"
-HELP = "Print the JSON Schema of the configuration or of the report."
+HELP = "Print the JSON Schema of the configuration, of the report or of the audit."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Which schema."""
-    parser.add_argument("document", choices=("config", "report"), nargs="?", default="config", help="which of the two")
+    choices = ("config", "report", "audit")
+    parser.add_argument("document", choices=choices, nargs="?", default="config", help="which of them")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -26,6 +27,10 @@ def _schema(document: str) -> dict[str, Any]:
         from sentinel.diagnosis.report import report_schema
 
         return report_schema()
+    if document == "audit":
+        from sentinel.audit.document import audit_schema
+
+        return audit_schema()
     from sentinel.config.schema import config_schema
 
     return config_schema()

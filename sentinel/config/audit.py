@@ -53,12 +53,10 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         ),
     ] = msgspec.field(default_factory=dict)
     entity_overlap: Annotated[
-        float | None,
+        Annotated[float, Meta(ge=0.0, le=1.0)] | None,
         Meta(
             description="Share of live predictions that will be about entities of the training rows. Unset: "
             "estimated from how entities of the training rows return over time.",
-            ge=0.0,
-            le=1.0,
         ),
     ] = None
     sample_rows: Annotated[

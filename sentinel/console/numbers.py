@@ -25,7 +25,7 @@ def figure(value: float | None) -> str:
     >>> figure(0.9071), figure(12.34), figure(15_310.2), figure(0.00068), figure(None)
     ('0.907', '12.3', '15,310', '0.0007', 'not known')
     """
-    if value is None:
+    if value is None or not math.isfinite(value):
         return UNKNOWN
     size = abs(value)
     if size < _NOTHING:
@@ -53,7 +53,7 @@ def percent(value: float | None) -> str:
     >>> percent(0.966), percent(0.004), percent(1.0), percent(0.9999), percent(None)
     ('97 %', '0.4 %', '100 %', '> 99 %', 'not known')
     """
-    if value is None:
+    if value is None or not math.isfinite(value):
         return UNKNOWN
     if 0.995 <= value < 1.0:
         return "> 99 %"

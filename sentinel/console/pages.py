@@ -66,7 +66,7 @@ def render_overview(
     """
     rows = fleet(reports, now_us)
     shown = [row for row in rows if belongs(row, show)]
-    page = _environment().get_template("overview.html")
+    page = environment().get_template("overview.html")
     told = {"rows": shown, "n": len(rows), "filters": filters(rows, show)}
     return page.render(**told, build=build, served=True, live=True, audited=audited)
 
@@ -102,7 +102,7 @@ def render_collector(build: str, evaluator: str | None) -> str:
     evaluator : str or None
         Address of the process that judges.
     """
-    page = _environment().get_template("collector.html")
+    page = environment().get_template("collector.html")
     return page.render(evaluator=evaluator, build=build, served=True, live=False, audited=False)
 
 
@@ -112,7 +112,7 @@ def render_refused(refused: RefusedAnswer, build: str) -> str:
     # What was said of the former verdict is not put to the new one unasked.
     typed = {name: value for name, value in refused.fields.items() if name == "note" or not conflict}
     return (
-        _environment()
+        environment()
         .get_template("refused.html")
         .render(
             r=report,
@@ -147,7 +147,7 @@ def render_audit(entries: Sequence[AuditEntry], build: str, *, kind: str = "", b
     found = [e for e in entries if kind in ("", e.kind) and (before is None or e.sequence < before)]
     rows = audit_rows(found[:PAGE])
     return (
-        _environment()
+        environment()
         .get_template("audit.html")
         .render(
             rows=rows,
@@ -169,7 +169,7 @@ def _render(report: Report, build: str, runbooks: str | None, answering: Answeri
     headline = headline_of(report)
     alerts = sorted(report.alerts, key=lambda alert: alert.fired_at, reverse=True)
     return (
-        _environment()
+        environment()
         .get_template("model.html")
         .render(
             r=report,
@@ -264,8 +264,8 @@ def _pooled(shares: Sequence[float], first: int, last: int) -> list[float]:
 
 
 @functools.cache
-def _environment() -> Environment:
-    """The templates, compiled once. They escape whatever they are given."""
+def environment() -> Environment:
+    """The templates of all pages, compiled once. They escape whatever they are given."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(

@@ -127,6 +127,17 @@ def alert_words(alert: Alert) -> str:
     return f"{alert.severity}: {alert.name.removeprefix('Sentinel')}{of}"
 
 
+def sentence(text: str) -> str:
+    """The same with a capital at its start, and whatever stands in capitals left so.
+
+    Examples
+    --------
+    >>> sentence("single features by AUC")
+    'Single features by AUC'
+    """
+    return text[:1].upper() + text[1:]
+
+
 def metric_name(metric: str) -> str:
     """A metric as a reader names it.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sentinel.baseline.evidence import StaticEvidence
+from sentinel.baseline.evidence import AuditEvidence, StaticEvidence
 from sentinel.config.model import Alerts
 from sentinel.evaluation.faults import became_constant, share_rose
 from sentinel.evaluation.findings import Evaluation, Fault, FeatureFinding, Finding, LaunchWindow, Value
@@ -162,6 +162,8 @@ class Evidence:
         Share of predictions whose outcome is known.
     promoted : bool
         The reference is live traffic that someone accepted, not an offline evaluation.
+    audit : AuditEvidence
+        What the offline audit said of the baseline's files; empty where there was none.
     """
 
     evaluation: Evaluation
@@ -185,6 +187,7 @@ class Evidence:
     n_predictions: int
     coverage: float
     promoted: bool = False
+    audit: AuditEvidence = field(default_factory=AuditEvidence)
 
     @property
     def offline_auc(self) -> float:
@@ -259,6 +262,7 @@ def gather(evaluation: Evaluation, meta: Any, counts: Mapping[str, int], alerts:
         n_predictions=counts.get("predictions", 0),
         coverage=_coverage(evaluation, counts),
         promoted=getattr(meta, "provenance", None) is not None,
+        audit=getattr(meta, "audit", None) or AuditEvidence(),
     )
 
 

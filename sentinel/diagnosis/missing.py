@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sentinel.diagnosis import own_metrics
+from sentinel.diagnosis.audited import answered
 from sentinel.diagnosis.evidence import Evidence
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import NAMED, Scorecard
@@ -80,6 +81,7 @@ def signals_that_tell_apart(
 
 def _given(evidence: Evidence) -> Iterator[str]:
     """Wishes that have been met, though some of their signals lack something else, such as the entities of rows."""
+    yield from answered(evidence.audit)
     static = evidence.static
     if (static.repeated_ratio, static.entity_overlap_ratio, static.before_train_end_ratio) != (None, None, None):
         yield TRAINING_ROWS

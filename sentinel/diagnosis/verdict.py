@@ -10,6 +10,7 @@ import msgspec
 
 from sentinel.config.model import Alerts
 from sentinel.diagnosis import missing, quiet
+from sentinel.diagnosis.audited import citations
 from sentinel.diagnosis.evidence import Evidence, gather
 from sentinel.diagnosis.proofs import Proof, find_proofs
 from sentinel.diagnosis.report import Cause, Culprit, Verdict
@@ -170,7 +171,8 @@ def _scored(
     said = [proof.words for proof in proofs if cause in proof.causes]
     opening = [_headline_words(evidence, settings), *_reference_words(evidence)]
     since = signals["confirmed"].words if cause.family == "leakage" and evidence.at_launch else None
-    words = [*opening, *said, *(one for one in (since, *weighed) if one)]
+    cited = citations(evidence.audit, cause, {suspect.finding.name for suspect in evidence.suspects})
+    words = [*opening, *said, *cited, *(one for one in (since, *weighed) if one)]
     wanted = missing.signals_that_tell_apart(card, signals, probabilities, cause, evidence)
     verdict = _verdict(evidence, probabilities, words, counts, wanted)
     second = find_second(cause, evidence, signals, card, priors)

@@ -345,11 +345,12 @@ def test_files_that_are_none(tmp_path: Path, name: str) -> None:
 
 
 def test_progress_ends_with_every_row_of_each_phase(tmp_path: Path) -> None:
-    """Each phase tells how far it is, and ends at the number of rows."""
+    """Each phase tells how far it is, and ends at the number of rows; those of the audit come last."""
     path = write(scored_rows(500), tmp_path / "v.parquet")
     told: list[tuple[int, int, str]] = []
     build_baseline(MODEL, path, path, now_us=0, progress=lambda *at: told.append(at), batch_rows=200)
-    phases = ("reading columns", "reading training rows", "counting")
+    audited = ("sampling v.parquet", "checking v.parquet")
+    phases = ("reading columns", "reading training rows", "counting", *(one for one in audited for _ in "vt"))
     assert told == [(done, 500, phase) for phase in phases for done in (200, 400, 500)]
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sentinel.audit.value_counts import SLOT_BITS, ValueCounts
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
-from sentinel.baseline.encodings import SLOT_BITS, Encodings, _Values
+from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.evidence import BY_PERIOD
 from sentinel.baseline.show import lines
 from sentinel.config import Model
@@ -109,8 +110,8 @@ def test_silence_that_is_negative_leaves_training_rows_out(tmp_path: Path) -> No
     assert (one.name, one.dispersion < 0.05) == ("shop", True)
 
 
-def _fed(values: F64, positive: F64, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> _Values:
-    tally = _Values()
+def _fed(values: F64, positive: F64, order: np.ndarray[tuple[int], np.dtype[np.int64]]) -> ValueCounts:
+    tally = ValueCounts()
     for part in np.array_split(order, 7):
         tally.add(values[part], positive[part].astype(np.int64), None, None, judged=True)
     return tally

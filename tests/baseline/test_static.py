@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sentinel.audit.blocks import TimeBlocks
 from sentinel.baseline.artifact import Baseline
-from sentinel.baseline.blocks import TimeBlocks
 from sentinel.baseline.build import build_baseline
 from sentinel.config import Model
 from sentinel.errors import BaselineError
@@ -204,6 +204,13 @@ def test_categories_of_validation_alone_prove_an_encoder(tmp_path: Path, known: 
     baseline = _build(tmp_path, validation, _earlier(), f"encoder_categories: {{plan: {known}}}")
     assert baseline.meta.static.encoder_proof == proof
     assert _found(baseline).get("encoder_knows_validation") == ("critical" if proof else None)
+
+
+def test_the_artifact_keeps_no_category_of_the_manifest(tmp_path: Path) -> None:
+    """Of encoders, vocabularies and scalers it says how many entries were stated; the rest of the manifest stays."""
+    stated = "{encoder_categories: {plan: [pro, qzx]}, fit_statistics: {age: {max: 4711.5}}, candidates: 3}"
+    baseline = _build(tmp_path, scored_rows(), _earlier(), stated)
+    assert baseline.meta.manifest == {"encoder_categories": {"plan": 2}, "fit_statistics": {"age": 1}, "candidates": 3}
 
 
 def test_oversampling_shows_in_the_rarer_class(tmp_path: Path) -> None:

@@ -46,6 +46,17 @@ def test_build_writes_the_artifact_and_says_what_it_promises(files: Files, tmp_p
     assert baseline.meta.manifest["candidates"] == 1
 
 
+def test_training_rows_are_audited_unless_asked_not_to(files: Files, tmp_path: Path, capsys: Capture) -> None:
+    """What the audit says is printed with the headline, and left out of the file and the text by --no-audit."""
+    given = ("--train", str(files.train), "--manifest", str(files.manifest))
+    assert _build(files, tmp_path / "a", *given) == 0
+    assert "audit       " in capsys.readouterr().out
+    assert _build(files, tmp_path / "b", *given, "--no-audit") == 0
+    assert "audit       " not in capsys.readouterr().out
+    found = [Baseline.load(tmp_path / name).meta.audit for name in "ab"]
+    assert [one is None for one in found] == [False, True]
+
+
 def test_quiet_says_nothing_on_standard_error(files: Files, tmp_path: Path, capsys: Capture) -> None:
     """A job log stays clean."""
     assert _build(files, tmp_path / "b", "--quiet") == 0

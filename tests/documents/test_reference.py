@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
 import pytest
 
+from sentinel.audit import reference as audit
+from sentinel.audit.document import audit_schema
 from sentinel.cli import reference as cli
 from sentinel.cli.commands import COMMANDS
 from sentinel.config import reference as configuration
@@ -22,6 +25,7 @@ PAGES = {
     "configuration": configuration.reference,
     "cli": cli.reference,
     "report": report.reference,
+    "audit": audit.reference,
     "http": http.reference,
 }
 
@@ -31,6 +35,11 @@ def test_pages_are_current(name: str) -> None:
     """`make docs` was run after the last change: each page is what its module prints."""
     page: Callable[[], str] = PAGES[name]
     assert (REFERENCE / f"{name}.md").read_text(encoding="utf-8") == page()
+
+
+def test_the_schema_of_the_audit_is_current() -> None:
+    """docs/reference/audit.schema.json is what `sentinel schema audit` prints."""
+    assert json.loads((REFERENCE / "audit.schema.json").read_bytes()) == json.loads(json.dumps(audit_schema()))
 
 
 def _keys(definition: object) -> set[str]:

@@ -1,27 +1,25 @@
-"""Rows of the validation file that are rows of the training file, in all inputs; with their outcome, or without."""
+"""Rows of the validation file that are rows of the training file, in all inputs, whatever their outcome."""
 
 from __future__ import annotations
 
 from typing import Final, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, Interval, RowPair, found, not_checked
+from sentinel.audit.excess import SURE, excess, grave, twin_variance
+from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
 from sentinel.audit.inflation import InflationTally, scoring
 from sentinel.audit.rows import AuditRows
 from sentinel.events.batch import I64, U64, Bool
 from sentinel.stats.estimate import NotEnough
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "copies"
 TITLE: Final = "the same row in training and validation"
 NOTEWORTHY: Final = 0.001
 """Excess share of copies that is worth a line."""
-WORRYING: Final = 0.01
-"""Excess share from which an estimate is not to be trusted before it is known what it costs."""
-WORTHWHILE_GAIN: Final = 0.005
-"""In the unit of the metric: an inflation that is proven to be smaller is no reason to stop."""
+_MOST_NUMBERS: Final = 1 << 32
 
 
 def start(context: Context) -> Check | CheckResult:
@@ -34,13 +32,15 @@ def start(context: Context) -> Check | CheckResult:
 
 
 class _Copies:
-    """Holds the fingerprint of every training row, and its number: 16 bytes each."""
+    """Holds the fingerprint of every training row, and its number: 12 bytes each, 16 beyond 4 billion rows."""
 
     def __init__(self, context: Context) -> None:
-        self._train: list[tuple[U64, I64]] = []
+        self._number_type = np.uint32 if context.n_train <= _MOST_NUMBERS else np.uint64
+        self._prints: list[U64] = []
+        self._numbers: list[npt.NDArray[np.unsignedinteger]] = []
         self._sorted: U64 | None = None
-        self._order: I64 = np.empty(0, np.int64)
-        self._repeated = 0
+        self._order: npt.NDArray[np.unsignedinteger] = np.empty(0, self._number_type)
+        self._n_train = self._n_repeated = 0
         self._n = self._n_copied = 0
         self._pairs: list[RowPair] = []
         how = scoring(context)
@@ -49,11 +49,13 @@ class _Copies:
 
     def train(self, rows: AuditRows) -> None:
         """Remember fingerprints and where they stand."""
-        self._train.append((rows.prints, rows.numbers))
+        self._prints.append(rows.prints)
+        self._numbers.append(rows.numbers.astype(self._number_type))
 
     def add_train(self, other: Self) -> None:
         """Take in the fingerprints of another copy."""
-        self._train += other._train
+        self._prints += other._prints
+        self._numbers += other._numbers
 
     def validation(self, rows: AuditRows) -> None:
         """Look each row up."""
@@ -79,44 +81,58 @@ class _Copies:
         self._pairs = sorted(self._pairs, key=lambda pair: pair.validation or 0)[:MOST_ROWS]
 
     def _find(self, prints: U64) -> tuple[Bool, I64]:
-        if self._sorted is None:
-            every = np.concatenate([*(part for part, _ in self._train), np.empty(0, np.uint64)])
-            numbers = np.concatenate([*(part for _, part in self._train), np.empty(0, np.int64)])
-            self._train.clear()
-            order = np.lexsort((numbers, every))
-            self._sorted, self._order = every[order], numbers[order]
-            same = self._sorted[1:] == self._sorted[:-1]
-            self._repeated = int((np.append(same, False) | np.append(False, same)).sum())
-        if not len(self._sorted):
+        held = self._settled()
+        if not len(held):
             return np.zeros(len(prints), np.bool_), np.zeros(len(prints), np.int64)
-        at = np.minimum(np.searchsorted(self._sorted, prints), len(self._sorted) - 1)
-        return self._sorted[at] == prints, at
+        at = np.minimum(np.searchsorted(held, prints), len(held) - 1)
+        return held[at] == prints, at
+
+    def _settled(self) -> U64:
+        """Fingerprints in order, rows with the same one in order too; lists are given up on the way."""
+        if self._sorted is not None:
+            return self._sorted
+        prints = np.concatenate([*self._prints, np.empty(0, np.uint64)])
+        self._prints.clear()
+        numbers = np.concatenate([*self._numbers, np.empty(0, self._number_type)])
+        self._numbers.clear()
+        order = np.argsort(prints)
+        prints = prints[order]
+        numbers = numbers[order]
+        same = prints[1:] == prints[:-1]
+        repeated = np.flatnonzero(np.append(same, False)[: len(prints)] | np.append(False, same)[: len(prints)])
+        numbers[repeated] = numbers[repeated][np.lexsort((numbers[repeated], prints[repeated]))]
+        self._n_train, self._n_repeated = len(prints), len(repeated)
+        self._sorted, self._order = prints, numbers
+        return prints
 
     def result(self) -> CheckResult:
         """Compare the share of copies with the share of training rows that have a twin among themselves."""
-        n_train = 0 if self._sorted is None else len(self._sorted)
-        natural = self._repeated / max(n_train, 1)
-        share = self._n_copied / max(self._n, 1)
+        self._settled()
+        n_train = self._n_train
+        natural = self._n_repeated / max(n_train, 1)
+        judged = excess(self._n_copied, self._n, natural, twin_variance(self._n_repeated, n_train))
+        share = judged.share.value
+        least = max(NOTEWORTHY, SURE * judged.error)
         detail = f"{self._n:,} validation rows looked up among {n_train:,} training rows"
-        if share - natural < NOTEWORTHY or not self._n:
-            return found(NAME, (), f"{detail}; {share:.2%} are there, as {natural:.2%} of training rows have a twin")
+        if judged.value < NOTEWORTHY or not judged.is_sure:
+            detail += (
+                f"; {share:.2%} are there, {natural:.2%} of training rows have a twin, {least:.2%} more would show"
+            )
+            return found(NAME, (), detail)
         measured = None if self._tally is None else self._tally.inflation()
         inflation = measured if isinstance(measured, Inflation) else None
-        bounds = wilson_interval(self._n_copied, self._n)
-        harmless = inflation is not None and inflation.gain.upper < WORTHWHILE_GAIN
-        worrying = share - natural >= WORRYING and not harmless
         finding = Finding(
             check=NAME,
             cause="duplicate_leakage",
-            severity="critical" if worrying else "warning",
+            severity=grave(judged.value, inflation),
             title=f"{share:.1%} of validation rows are also training rows",
             detail=(
                 f"{self._n_copied:,} of {self._n:,} validation rows agree with a training row in every feature; of "
-                f"training rows {natural:.2%} have such a twin among themselves, so about {share - natural:.2%} are "
-                "more than coarse inputs bring about."
+                f"training rows {natural:.2%} have such a twin among themselves, so about {judged.value:.2%} are more "
+                f"than coarse inputs bring about ({least:.2%} more may be chance)."
             ),
             mend="Remove duplicates before the split, or split by a hash of the inputs; then estimate again.",
-            share=Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+            share=judged.share,
             chance=natural,
             inflation=inflation,
             no_inflation=measured.reason if isinstance(measured, NotEnough) else self._why,

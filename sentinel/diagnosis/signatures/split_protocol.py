@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Final
 
 from sentinel.diagnosis.evidence import SMALLEST_GAP, Evidence
 from sentinel.diagnosis.signatures.signal import TRAINING_ROWS, Meaning, Signal, clipped
 
-_SPLIT = "the split: how rows were parted into training and validation (manifest, split.protocol)"
+SPLIT: Final = "the split: how rows were parted into training and validation (manifest, split.protocol)"
+FITTED: Final = (
+    "the statistics that the preprocessing was fitted to (manifest, fit_statistics), to compare them with the rows"
+)
 _CANDIDATES = "how many models were compared on the validation rows (manifest, candidates)"
 
 MEANINGS = (
-    Meaning("split_by_time", causes={"temporal_leakage": "-"}, wanted=_SPLIT),
-    Meaning("split_by_group", causes={"group_leakage": "-"}, wanted=_SPLIT),
+    Meaning("split_by_time", causes={"temporal_leakage": "-"}, wanted=SPLIT),
+    Meaning("split_by_group", causes={"group_leakage": "-"}, wanted=SPLIT),
     Meaning("time_overlap", causes={"temporal_leakage": "+"}, wanted=TRAINING_ROWS),
     Meaning("duplicate_excess", causes={"duplicate_leakage": "+"}, wanted=TRAINING_ROWS),
     Meaning("oversampled", causes={"duplicate_leakage": "+"}, wanted=TRAINING_ROWS),
     Meaning("entity_knows_outcome", causes={"group_leakage": "+"}, wanted=TRAINING_ROWS),
-    Meaning("fitted_on_validation", causes={"preprocessing_leakage": "+"}, wanted=(
-        "the statistics that the preprocessing was fitted to (manifest, fit_statistics), to compare them with the rows"
-    )),
+    Meaning("fitted_on_validation", causes={"preprocessing_leakage": "+"}, wanted=FITTED),
     Meaning("candidates", causes={"selection_optimism": "+"}, wanted=_CANDIDATES),
     Meaning("optimism_share", causes={"selection_optimism": "+"}, wanted=_CANDIDATES),
 )  # fmt: skip

@@ -1,1 +1,1 @@
-"""Spark Structured Streaming as an engine: reads topics that are keyed by anything, and shuffles them by prediction."""
+"""Spark as an engine: streams of topics that are keyed by anything, and files that are too large for one machine."""

@@ -50,10 +50,23 @@ class TimeBlocks:
         for start, total, hits in zip(distinct.tolist(), n.tolist(), positive.tolist(), strict=True):
             self._put(start, total - hits, hits)
         while len(self._blocks) > MAX_BLOCKS:
-            blocks, self._blocks = self._blocks, {}
-            self._width_us *= 2
-            for start, (low, high) in blocks.items():
-                self._put(start // 2, low, high)
+            self._double()
+
+    def _double(self) -> None:
+        blocks, self._blocks = self._blocks, {}
+        self._width_us *= 2
+        for start, (low, high) in blocks.items():
+            self._put(start // 2, low, high)
+
+    def merge(self, other: TimeBlocks) -> None:
+        """Take in the rows that another has counted."""
+        while self._width_us < other._width_us:
+            self._double()
+        factor = self._width_us // other._width_us
+        for start, (low, high) in other._blocks.items():
+            self._put(start // factor, low, high)
+        while len(self._blocks) > MAX_BLOCKS:
+            self._double()
 
     def one_class(self) -> tuple[Stretch, ...]:
         """Stretches of one class that chance does not explain, in time order."""

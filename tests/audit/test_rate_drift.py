@@ -1,0 +1,84 @@
+"""The test of moving outcome rates is the chi-square test of a table, and small where nothing moves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from sentinel.audit.columns import AuditColumns
+from sentinel.audit.rate_drift import FEWEST, N_PARTS, RateDrift, rate_drift
+from sentinel.audit.rows import AuditRows, RowDecoder
+from sentinel.config.model import Model
+from sentinel.events.times import BAD_TIME
+from sentinel.stats.estimate import NotEnough
+
+
+def _rows(outcomes: np.ndarray[tuple[int], np.dtype[np.float64]]) -> AuditRows:
+    """A row a minute with these outcomes."""
+    columns = AuditColumns(numeric=(), categorical=(), outcome="outcome", predicted_at="at")
+    at = np.datetime64("2026-01-05", "us") + np.arange(len(outcomes)) * np.timedelta64(60, "s")
+    table = pa.table({"outcome": outcomes, "at": pa.array(at)})
+    model = Model(name="m", version="1", task="regression")
+    return RowDecoder(model, columns).decode(table, "train", np.arange(len(outcomes)))
+
+
+def test_p_value_is_that_of_a_table() -> None:
+    """For outcomes of 0 and 1 the statistic is Pearson's of the table of parts by outcome (scipy)."""
+    rng = np.random.default_rng(1)
+    outcomes = (rng.random(3_000) < np.linspace(0.3, 0.36, 3_000)).astype(np.float64)
+    found = rate_drift(_rows(outcomes))
+    assert isinstance(found, RateDrift)
+    parts = outcomes.reshape(N_PARTS, -1).sum(axis=1)
+    table = np.stack([parts, 3_000 / N_PARTS - parts])
+    assert found.p_value == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
+    np.testing.assert_allclose(found.means, parts / 300)
+
+
+@pytest.mark.parametrize("swing", [0.2, 0.4, 0.8])
+def test_spread_is_that_of_the_true_means(swing: float) -> None:
+    """Half of the time is above, half below by some standard deviations: the spread found is that of the two levels."""
+    rng = np.random.default_rng(2)
+    level = np.where(np.arange(20_000) < 10_000, swing, -swing)
+    found = rate_drift(_rows(level + rng.normal(size=20_000)))
+    assert isinstance(found, RateDrift)
+    assert found.spread == pytest.approx(swing / np.sqrt(1.0 + swing**2), abs=0.02)
+    assert found.is_large
+
+
+def test_steady_outcomes_are_hardly_ever_large() -> None:
+    """Of 200 steady streams none passes a chance of 1e-4 (.02 expected)."""
+    rng = np.random.default_rng(3)
+    n_large = 0
+    for _ in range(200):
+        found = rate_drift(_rows((rng.random(1_000) < 0.2).astype(np.float64)))
+        n_large += isinstance(found, RateDrift) and found.is_large
+    assert n_large == 0
+
+
+def test_order_of_rows_does_not_matter() -> None:
+    """Times decide, not places in the file."""
+    rng = np.random.default_rng(4)
+    one = _rows(rng.normal(size=1_000))
+    order = rng.permutation(1_000)
+    other = replace(one, outcomes=one.outcomes[order], times=one.times[order])
+    first, second = rate_drift(one), rate_drift(other)
+    assert isinstance(first, RateDrift)
+    assert isinstance(second, RateDrift)
+    np.testing.assert_allclose(first.means, second.means)
+
+
+def test_too_little_has_a_reason() -> None:
+    """Few rows, rows without times, and outcomes that are all the same give a reason and no number."""
+    few = _rows(np.ones(N_PARTS * FEWEST - 1))
+    same = _rows(np.ones(1_000))
+    timeless = replace(_rows(np.arange(1_000.0)), times=np.full(1_000, BAD_TIME))
+    reasons = [found.reason for found in map(rate_drift, (few, same, timeless)) if isinstance(found, NotEnough)]
+    assert reasons == [
+        "too few rows have a time and an outcome",
+        "all outcomes are the same",
+        "too few rows have a time and an outcome",
+    ]
