@@ -61,7 +61,7 @@ def _interpolated(rng: np.random.Generator, strength: int) -> Planted:
     every = _shuffled(pd.concat([every, made], ignore_index=True), rng)
     train, validation = every.iloc[: N_TRAIN + n], every.iloc[N_TRAIN + n :]
     judged, honest, _ = scored(train, validation.reset_index(drop=True), fresh, rng, leaf=1)
-    return Planted(train.reset_index(drop=True), judged, "oversampled", "duplicate_leakage", honest)
+    return Planted(train.reset_index(drop=True), judged, "interpolated", "duplicate_leakage", honest)
 
 
 def _entities(rng: np.random.Generator, strength: int) -> Planted:
@@ -86,17 +86,19 @@ def _with_entity_number(rows: Frame) -> Frame:
 
 
 def _entity_names(rng: np.random.Generator, strength: int) -> Planted:
-    """The same entities stand in both files, in the validation rows under another spelling."""
-    world = World(rng)
-    train, validation, _ = world.split()
-    n = (100, 400, 1_200)[strength]
-    names = [f"{rng.integers(1 << 40):010x}" for _ in range(world.n_entities)]
-    named = {f"user-{i}": name for i, name in enumerate(names)}
-    train, validation = (rows.assign(group=rows["group"].map(named)) for rows in (train, validation))
-    spelled = train["group"].sample(n, random_state=1, replace=True).str.upper().radd(" ").to_numpy()
-    validation["group"] = np.concatenate([spelled, validation["group"].to_numpy()[n:]])
-    judged, _, _ = scored(train, _shuffled(validation, rng), None, rng)
-    return Planted(train, judged, "entity_names", "group_leakage")
+    """Entities of the training rows come again in validation rows, under another spelling."""
+    world = World(rng, entity_effect=2.0, n_entities=1_200)
+    order = rng.permutation(world.n_entities)
+    named = {f"user-{i}": f"{rng.integers(1 << 40):010x}" for i in range(world.n_entities)}
+    n = (200, 700, 2_000)[strength]
+    train = _with_entity_number(world.draw(N_TRAIN, entities=order[:600], days=(0, 70)))
+    known = _with_entity_number(world.draw(n, entities=order[:600], days=(80, 100)))
+    new = _with_entity_number(world.draw(N_VALIDATION, entities=order[600:], days=(80, 100))).iloc[n:]
+    fresh = _with_entity_number(world.draw(5_000, entities=order[600:], days=(100, 120)))
+    train, known, new = (rows.assign(group=rows["group"].map(named)) for rows in (train, known, new))
+    validation = pd.concat([known.assign(group=known["group"].str.upper().radd(" ")), new])
+    judged, honest, _ = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
+    return Planted(train, judged, "entity_names", "group_leakage", honest)
 
 
 def _period(rng: np.random.Generator, strength: int) -> Planted:
@@ -339,11 +341,12 @@ def _images(rng: np.random.Generator, strength: int) -> Planted:
 
 
 def _conflicting(rng: np.random.Generator, strength: int) -> Planted:
-    """Rows stand twice, with both outcomes."""
+    """Rows were recorded twice, three in ten of them with another outcome the second time."""
     train, validation, _ = World(rng).split()
-    n = (40, 200, 800)[strength]
+    n = (100, 400, 1_000)[strength]
     twice = train.sample(n, random_state=5)
-    train = _shuffled(pd.concat([train, twice.assign(outcome=1 - twice["outcome"])], ignore_index=True), rng)
+    other = (rng.random(n) < 0.3).astype(int)
+    train = _shuffled(pd.concat([train, twice.assign(outcome=twice["outcome"] ^ other)], ignore_index=True), rng)
     judged, _, _ = scored(train, validation, None, rng)
     return Planted(train, judged, "conflicting_outcomes", "data_quality_fault")
 

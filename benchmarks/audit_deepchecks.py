@@ -63,7 +63,7 @@ PLANTED: Final[Mapping[str, Planted]] = {
         "a category that is new": ((("NewCategoryTrainTest", "plan"),), (("schema_differences", "plan"),)),
         "one word written in two ways": (
             (("StringMismatchComparison", "region"),),
-            (("schema_differences", "region"), ("range_differences", "region")),
+            (("spellings", "region"),),
         ),
         "a feature that has drifted": (
             (("FeatureDrift", "x2"), ("MultivariateDrift", "")),

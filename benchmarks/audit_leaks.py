@@ -4,8 +4,9 @@
 
 Every kind of `benchmarks._audit_kinds` is planted at three strengths, ten times each; beside them as many honest
 evaluations of three kinds: as they are, with coarse inputs that repeat by nature, and with entities that return.
-A kind is found where its check reports a warning or worse, or any check one of its cause. The error of the inflation
-is that of the finding with the largest, against the area of the same model on fresh rows without the leak.
+Under each strength stand the evaluations in which its check, or another of its cause, says something at all, and in
+which it warns: what is proven to cost nothing is information, not a warning. The error of the inflation is that of the
+finding with the largest, against the area of the same model on fresh rows without the leak.
 """
 
 from __future__ import annotations
@@ -59,10 +60,11 @@ def run(kind: str, plant: Plant, strength: int, seed: int) -> Seen:
     return Seen(kind, strength, planted, report.findings, true)
 
 
-def is_found(seen: Seen) -> bool:
-    """Whether a serious finding is of its check, or of its cause."""
+def told(seen: Seen) -> tuple[bool, bool]:
+    """Whether a finding is of its check or of its cause, and whether such a one is serious."""
     wanted = seen.planted
-    return any(f.severity in SERIOUS and (f.check == wanted.check or f.cause == wanted.cause) for f in seen.findings)
+    severities = [f.severity for f in seen.findings if f.check == wanted.check or f.cause == wanted.cause]
+    return bool(severities), any(severity in SERIOUS for severity in severities)
 
 
 def price(seen: Seen) -> float | None:
@@ -72,26 +74,29 @@ def price(seen: Seen) -> float | None:
 
 
 def kinds_table(every: Sequence[Seen]) -> None:
-    """One line a kind: how often found at each strength, and the error of the inflation."""
+    """One line a kind: how often it is said and warned of at each strength, and the error of the inflation."""
     print(
         f"{'planted':32}"
-        + "".join(f"{name:>9}" for name in STRENGTHS)
+        + "".join(f"{name:>10}" for name in STRENGTHS)
         + f"{'its check':>11}{'inflation':>11}{'error':>9}"
     )
     for kind in dict.fromkeys(seen.kind for seen in every if seen.planted.check):
         cells, errors, own, true = [], [], [], []
         for strength in range(len(STRENGTHS)):
             some = [seen for seen in every if (seen.kind, seen.strength) == (kind, strength)]
-            cells.append(f"{sum(map(is_found, some))}/{len(some)}")
+            said, warned = (sum(which) for which in zip(*map(told, some), strict=True))
+            cells.append(f"{said} {warned}/{len(some)}")
             for seen in some:
-                own.append(any(f.check == seen.planted.check and f.severity in SERIOUS for f in seen.findings))
+                own.append(any(f.check == seen.planted.check for f in seen.findings))
                 stated = price(seen)
                 if stated is not None and seen.inflation is not None:
                     errors.append(abs(stated - seen.inflation))
                     true.append(seen.inflation)
         error = f"{statistics.median(errors):9.3f}" if errors else f"{'-':>9}"
         size = f"{statistics.median(true):11.3f}" if true else f"{'-':>11}"
-        print(f"{kind:32}" + "".join(f"{cell:>9}" for cell in cells) + f"{np.mean(own):11.2f}{size}{error}", flush=True)
+        print(
+            f"{kind:32}" + "".join(f"{cell:>10}" for cell in cells) + f"{np.mean(own):11.2f}{size}{error}", flush=True
+        )
 
 
 def checks_table(every: Sequence[Seen]) -> None:
@@ -110,12 +115,12 @@ def checks_table(every: Sequence[Seen]) -> None:
             right[check] += cause == seen.planted.cause or check == seen.planted.check
             if not seen.planted.check:
                 alarms[check].update(["critical" if check in critical else "warning"])
-        caught[seen.planted.check] += seen.planted.check in serious
-    print(f"{'check':24}{'precision':>11}{'recall':>9}{'said':>7}   of {n_honest} honest: critical, warning")
+        caught[seen.planted.check] += any(f.check == seen.planted.check for f in seen.findings)
+    print(f"{'check':24}{'precision':>11}{'recall':>9}{'warned':>8}   of {n_honest} honest: critical, warning")
     for check in sorted(set(said) | set(wanted)):
         precision = f"{right[check] / said[check]:11.2f}" if said[check] else f"{'-':>11}"
         recall = f"{caught[check] / wanted[check]:9.2f}" if wanted[check] else f"{'-':>9}"
-        print(f"{check:24}{precision}{recall}{said[check]:7}   {alarms[check]['critical']}, {alarms[check]['warning']}")
+        print(f"{check:24}{precision}{recall}{said[check]:8}   {alarms[check]['critical']}, {alarms[check]['warning']}")
 
 
 def main() -> int:

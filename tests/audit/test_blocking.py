@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from datasketch import MinHash, MinHashLSH  # type: ignore[import-untyped]
+from datasketch import MinHash, MinHashLSH
 
 from sentinel.audit.blocking import Blocking, Coarse, Index, plan
 from sentinel.events.batch import I64, Bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from datasketch import MinHash  # type: ignore[import-untyped]
+from datasketch import MinHash
 
 from sentinel.audit.minhash import EMPTY, agreement, band_keys, sketch_sets
 from sentinel.events.batch import I64, U64
