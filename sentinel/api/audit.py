@@ -23,7 +23,9 @@ from sentinel.app.gate import EXIT_ALERT
 from sentinel.audit import document, gate, scan
 from sentinel.audit.check import FitWith, ScoreWith
 from sentinel.audit.choosing import chosen_checks
-from sentinel.audit.findings import AuditReport, Finding, Severity
+from sentinel.audit.findings import AuditReport, CheckResult, Finding, Severity
+from sentinel.audit.guarded import guarded
+from sentinel.audit.splits import check_installed
 from sentinel.audit.text import explain, headline, table
 from sentinel.audit.values import read_values
 from sentinel.clock import SystemClock
@@ -76,6 +78,11 @@ class AuditResult:
         """What is wrong, or may be, the worst first."""
         return self.report.findings
 
+    @property
+    def failed(self) -> tuple[CheckResult, ...]:
+        """Checks that broke off; as long as there are any, the rows are not known to be clean."""
+        return gate.failed(self.report)
+
     def text(self) -> Text:
         """All of it in words and tables, as `sentinel audit` prints it."""
         return Text(explain(self.report))
@@ -102,7 +109,7 @@ class AuditResult:
         return gate.failing(self.report, _severity(fail_on))
 
     def require_clean(self, fail_on: Severity = "warning") -> AuditResult:
-        """Stop a test or a pipeline where there is such a finding, or a graver one.
+        """Stop a test or a pipeline where there is such a finding, or a graver one, or a check failed.
 
         Returns
         -------
@@ -113,16 +120,21 @@ class AuditResult:
         ------
         LeakageFoundError
             Its message is the table of these findings.
+        FatalError
+            If there is none, but a check failed, which is no all-clear. One that merely lacks something is left to you:
+            `checks_frame` names it.
         """
         found = self.failing(fail_on)
+        if not found and self.failed:
+            raise FatalError("; ".join(gate.complaints(self.report)))
         if not found:
             return self
         told = f"{self.report.model} {self.report.version}: {headline(self.report)}"
         raise LeakageFoundError(f"{told}\n{table(self.report, found)}", found)
 
     def exit_status(self, fail_on: Severity) -> int:
-        """The exit status of `sentinel audit --fail-on`: 3 where there is such a finding, else 0."""
-        return EXIT_ALERT if self.failing(fail_on) else 0
+        """That of `sentinel audit --fail-on`: 3 where there is such a finding, 1 where a check failed, else 0."""
+        return EXIT_ALERT if self.failing(fail_on) else int(bool(self.failed))
 
     def to_html(self, path: str | os.PathLike[str], *, show_values: bool = False) -> None:
         """Write the page that `sentinel audit --html` writes; it needs no server, no network and no script.
@@ -160,7 +172,7 @@ class AuditResult:
         return summary(self.report)
 
     def __repr__(self) -> str:
-        worst = self.report.worst or "clean"
+        worst = self.report.worst or (f"{len(self.failed)} checks failed" if self.failed else "clean")
         return f"AuditResult({self.report.model!r}, {self.report.version!r}, {worst}, {len(self.findings)} findings)"
 
 
@@ -237,7 +249,7 @@ def check_leakage(
     Warns
     -----
     DataWarning
-        Of what was assumed, and of what the rows cannot tell.
+        Of what was assumed, of what the rows cannot tell, and of checks that failed.
     """
     named = {"score": score, "outcome": outcome if isinstance(outcome, str) else None, "group": group}
     own = {"columns": _columns(columns, task, named), "outcome": None if isinstance(outcome, str) else outcome}
@@ -256,13 +268,16 @@ def check_leakage(
         score_with=score_with,
         fit_with=fit_with,
     )
+    if propose_split:
+        check_installed()
     report = scan.audit(
         given,
         now_us=SystemClock().now_us(),
         progress=None if progress is None else _told(progress),
-        checks=chosen_checks(tuple(checks), tuple(skip)),
+        checks=guarded(chosen_checks(tuple(checks), tuple(skip))),
         propose=propose_split,
     )
+    warn(list(gate.complaints(report)))
     return AuditResult(report, _Rows(chosen, rows, trained))
 
 

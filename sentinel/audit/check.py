@@ -107,6 +107,20 @@ class Started(Protocol):
         """Make the check, or its result at once, where it needs no more than the samples or cannot be made."""
 
 
+def as_numbers(given: Any) -> F64:
+    """What a callable returned, as numbers.
+
+    Raises
+    ------
+    ValueError
+        If it is something else; the message quotes nothing of it, as it may be values of the rows.
+    """
+    try:
+        return np.asarray(given, np.float64)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"it returned no numbers, but a {type(given).__name__} of something else") from error
+
+
 def as_scores(given: Any, n: int) -> F64:
     """What a callable returned, as one number a row.
 
@@ -115,7 +129,7 @@ def as_scores(given: Any, n: int) -> F64:
     ValueError
         If it has another shape, or holds what is no finite number.
     """
-    scores = np.asarray(given, np.float64)
+    scores = as_numbers(given)
     if scores.shape != (n,):
         raise ValueError(f"it returned an array of shape {scores.shape} for {n} rows; one score a row is wanted")
     if not np.isfinite(scores).all():

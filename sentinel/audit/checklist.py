@@ -81,7 +81,7 @@ QUESTIONS: Final = (
     Question(
         "Do both files hold the same columns, types, units and ranges, but for what time explains?",
         (_FAULT,),
-        ("schema_differences", "range_differences", "constant_columns"),
+        ("schema_differences", "range_differences", "constant_columns", "spellings"),
         ("pair_differences",),
     ),
     Question(

@@ -1,4 +1,4 @@
-"""Checks that may fail on odd data without taking the others along: for those whose errand is not the audit."""
+"""Checks that may fail, on odd data or with a model that does, without taking the others along."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, Final, Self, cast
 from sentinel.audit.check import Check, Context, Started
 from sentinel.audit.findings import CheckResult, not_checked
 from sentinel.audit.rows import AuditRows
+from sentinel.errors import SentinelError
 from sentinel.logs import get_logger
 
 FAILED: Final = "the check failed: "
@@ -98,6 +99,9 @@ class _GuardedCheck:
 
 
 def _failed(name: str, error: Exception) -> CheckResult:
-    why = where_it_failed(error)
+    """What sentinel raises itself tells of no value, and how to mend it; of other errors the place alone is told."""
+    is_ours = isinstance(error, SentinelError)
+    why = str(error) if is_ours else where_it_failed(error)
     log.warning("audit_check_failed", check=name, why=why)
-    return not_checked(name, f"{FAILED}{why}", "a report of this failure to the maintainers")
+    needs = "what it failed for, mended" if is_ours else "a report of this failure to the maintainers"
+    return not_checked(name, f"{FAILED}{why}", needs)

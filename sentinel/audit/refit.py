@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from sentinel.audit.check import Context, as_scores
+from sentinel.audit.check import Context, as_numbers, as_scores
 from sentinel.audit.findings import Interval
 from sentinel.audit.guarded import where_it_failed
 from sentinel.audit.inflation import MINIMUM, InflationTally, Metric, jackknifed, scoring_of
@@ -214,7 +214,7 @@ def _shared(context: Context) -> list[str]:
 def _checked(given: Any, n: int, n_classes: int) -> npt.NDArray[np.float64]:
     if not n_classes:
         return as_scores(given, n)
-    scores = np.asarray(given, np.float64)
+    scores = as_numbers(given)
     if scores.shape != (n, n_classes):
         raise ValueError(
             f"it returned an array of shape {scores.shape} for {n} rows of {n_classes} classes; one probability of "

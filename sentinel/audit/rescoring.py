@@ -7,11 +7,10 @@ from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from sentinel.audit.check import Context, as_scores
+from sentinel.audit.check import Context, as_numbers, as_scores
 from sentinel.audit.findings import Inflation
 from sentinel.audit.refit import Measured, gain_of, measure, pooled, refit
 from sentinel.errors import BaselineError
@@ -137,7 +136,7 @@ def ask(context: Context, frame: pd.DataFrame) -> F64:
     try:
         if context.model.task != "multiclass":
             return as_scores(given, len(frame))
-        scores: npt.NDArray[np.float64] = np.asarray(given, np.float64)
+        scores = as_numbers(given)
         if scores.shape != (len(frame), context.n_classes):
             raise ValueError(f"it returned an array of shape {scores.shape} for {len(frame)} rows")
         as_scores(scores.sum(axis=1), len(frame))

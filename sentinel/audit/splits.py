@@ -11,7 +11,7 @@ from sentinel.audit.check import Context
 from sentinel.audit.findings import Interval, SplitProposal
 from sentinel.audit.refit import NEEDS, Measured, Pooled, mean_of, pooled, refit
 from sentinel.config.durations import Duration
-from sentinel.errors import FatalError
+from sentinel.errors import BaselineError, FatalError
 from sentinel.events.batch import F64, I64
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
@@ -61,14 +61,23 @@ def propose_splits(context: Context) -> tuple[SplitProposal, ...]:
     ------
     FatalError
         If scikit-learn is not installed.
-    BaselineError
-        If the fit fails.
     """
     rows = pooled(context)
     if len(rows) < 2 * (N_SPLITS + 1):
         return ()
     weights = _weights(context, rows)
     return tuple(_measured(context, plan, weights) for plan in _plans(context, rows))
+
+
+def check_installed() -> None:
+    """Find before the work what would keep splits from being proposed after it.
+
+    Raises
+    ------
+    FatalError
+        If scikit-learn is not installed.
+    """
+    _splitter("KFold")
 
 
 def _plans(context: Context, rows: Pooled) -> list[_Plan]:
@@ -204,7 +213,7 @@ def _as_given(rows: Pooled) -> _Plan:
 def _measured(context: Context, plan: _Plan, weights: F64) -> SplitProposal:
     """The proposal with its metric; sizes are those of the last fold, the one with the most training rows."""
     fitted, scored = plan.folds[-1]
-    measured = [] if context.fit_with is None else [_metric(context, len(weights), *fold) for fold in plan.folds]
+    measured = _metrics(context, plan, len(weights))
     usable = [one for one in measured if isinstance(one, Measured)]
     mean = mean_of(usable) if usable else None
     reason = None
@@ -224,6 +233,16 @@ def _measured(context: Context, plan: _Plan, weights: F64) -> SplitProposal:
         folds=tuple(one.value.value for one in usable),
         reason=reason,
     )
+
+
+def _metrics(context: Context, plan: _Plan, n: int) -> list[Measured | NotEnough]:
+    """The metric of each fold, as far as the fit goes: where it fails, the split is proposed all the same."""
+    if context.fit_with is None:
+        return []
+    try:
+        return [_metric(context, n, *fold) for fold in plan.folds]
+    except BaselineError as error:
+        return [NotEnough(str(error), 0, len(plan.folds))]
 
 
 def _metric(context: Context, n: int, fitted: I64, scored: I64) -> Measured | NotEnough:

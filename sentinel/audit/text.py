@@ -18,6 +18,7 @@ from sentinel.audit.findings import (
     Side,
     SplitProposal,
 )
+from sentinel.audit.gate import failed
 
 WIDTH: Final = 100
 """Columns that no line passes, but for a single word that is longer, and code."""
@@ -60,6 +61,9 @@ def headline(report: AuditReport) -> str:
     made = [check for check in report.checks if check.state != "not_checked"]
     if not made:
         return "No check could be made."
+    n = len(failed(report))
+    if n:
+        return f"No leak was found, but {n} {'check' if n == 1 else 'checks'} failed: that is no all-clear."
     return "No leak was found." if worst is None else "No leak was found, but something that is good to know."
 
 
@@ -169,7 +173,10 @@ def _pair(pair: RowPair) -> str:
 
 
 def _unmade(report: AuditReport) -> Iterator[str]:
-    yield from _section("Not checked", (_why_not(c) for c in report.checks if c.state == "not_checked"))
+    broken = failed(report)
+    yield from _section("Failed", (_why_not(check) for check in broken))
+    lacking = (c for c in report.checks if c.state == "not_checked" and c not in broken)
+    yield from _section("Not checked", (_why_not(check) for check in lacking))
 
 
 def _why_not(check: CheckResult) -> str:

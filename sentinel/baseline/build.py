@@ -23,7 +23,7 @@ from sentinel.baseline.counting import Counted, answered, count_validation, read
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.estimates import offline_estimates
 from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate
-from sentinel.baseline.plan import plan_layout
+from sentinel.baseline.plan import IDENTIFIER, parts_of_the_audit, plan_layout
 from sentinel.baseline.profile import DELAY, Profile, profile_table
 from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
 from sentinel.baseline.static import static_evidence
@@ -115,8 +115,9 @@ def build_baseline(
         model.task,
         model.ranks,
         engine,
+        parts_of_the_audit(model),
     )
-    layout, identifiers = plan_layout(model, profile)
+    layout, left_out = plan_layout(model, profile)
     encodings = Encodings.of(profile, layout)
     trained = Training(hash_key=hash_key)
     if train_file is not None:
@@ -135,7 +136,7 @@ def build_baseline(
         given = Given(model, validation, train, stated, hash_key=hash_key)
         evidence = audited(given, now_us=now_us, progress=tell, batch_rows=batch_rows, engine=engine)
     there = frozenset(file.schema.names)
-    meta = _meta(model, layout, profile, identifiers, stated, trained, counted, repairs, evidence, there, now_us)
+    meta = _meta(model, layout, profile, left_out, stated, trained, counted, repairs, evidence, there, now_us)
     return Baseline(layout, counted.summary.freeze(), meta, trained.rows, trained.entities)
 
 
@@ -200,7 +201,7 @@ def _meta(
     model: Model,
     layout: Layout,
     profile: Profile,
-    identifiers: tuple[str, ...],
+    left_out: Mapping[str, str],
     manifest: Mapping[str, Any],
     trained: Training,
     counted: Counted,
@@ -215,7 +216,7 @@ def _meta(
     facts = Facts(
         summary=counted.summary,
         manifest=manifest,
-        identifiers=identifiers,
+        identifiers=tuple(name for name, why in left_out.items() if why == IDENTIFIER),
         repeated_ratio=repeated,
         repeated_different_ratio=repeated_different,
         train_first_us=trained.first_us,
@@ -229,7 +230,6 @@ def _meta(
         declared=model.features,
         columns=there,
     )
-    notes = dict(profile.notes) | dict.fromkeys(identifiers, "an identifier: most rows have a value of their own")
     return BaselineMeta(
         model=model.name,
         version=model.version,
@@ -250,7 +250,7 @@ def _meta(
         n_row_overlap=None if trained.rows is None else n_marked(counted.summary["marks"], SEEN_ROW),
         n_entity_overlap=None if trained.entities is None else n_marked(counted.summary["marks"], SEEN_ENTITY),
         estimates=offline_estimates(counted.summary),
-        ignored=notes,
+        ignored={**profile.notes, **left_out},
         checks=worst_first((*check(facts), *failures(evidence))),
         static=static,
         repairs=repairs,

@@ -26,35 +26,59 @@ N_BUCKETS, N_BUCKETS_OF_CLASSES = 32, 16
 """Entity-hash buckets; fewer where every class has its own histogram in each."""
 MAX_CATEGORY_BINS = 64
 """Categories with a bin of their own; the others share 'seen, but rare'."""
+IDENTIFIER = "an identifier: most rows have a value of their own"
+FREE_TEXT = "free text: no word of it is kept (as a category if features says kind: categorical)"
 
 
-def plan_layout(model: Model, profile: Profile) -> tuple[Layout, tuple[str, ...]]:
+def parts_of_the_audit(model: Model) -> dict[str, str]:
+    """Columns that the offline audit alone looks at, and why they are no features here.
+
+    Examples
+    --------
+    >>> from sentinel.config.audit import Audit
+    >>> parts_of_the_audit(Model(name="m", version="1", audit=Audit(text=["note"])))
+    {'note': 'free text (audit.text): no word of it is kept'}
+    """
+    audit = model.audit
+    return {
+        **dict.fromkeys(audit.text, "free text (audit.text): no word of it is kept"),
+        **dict.fromkeys(audit.images, "an image, or the path of one (audit.images)"),
+        **dict.fromkeys(audit.embeddings, "a vector (audit.embeddings)"),
+        **dict.fromkeys(audit.attributions.values(), "what a feature contributed to the score (audit.attributions)"),
+        **dict.fromkeys(audit.known_at.values(), "when a feature came to be known (audit.known_at)"),
+    }
+
+
+def plan_layout(model: Model, profile: Profile) -> tuple[Layout, dict[str, str]]:
     """Fix bins, vocabularies and slices.
 
     Returns
     -------
-    (Layout, identifiers)
-        The columns left out as features because most rows have a value of their own.
+    (Layout, left_out)
+        The columns left out as features for what they hold, and why: identifiers, and free text.
 
     Raises
     ------
     BaselineError
         If a slice cannot be cut as the configuration asks.
     """
-    identifiers = tuple(name for name, column in profile.columns.items() if column.is_identifier)
-    identifiers = tuple(name for name in identifiers if not _is_asked_for(model, name))
+    left_out = {
+        name: IDENTIFIER if column.is_identifier else FREE_TEXT
+        for name, column in profile.columns.items()
+        if (column.is_identifier or column.is_text) and not _is_asked_for(model, name)
+    }
     slices = (*slice_layout(model.slices, profile), *built_in_slices(model, profile))
     _check_classes(model, profile)
     edges, scale = _score_bins(model, profile)
     columns = tuple(
         (column.name, column.kind, _vocabulary(column))
         for column in profile.columns.values()
-        if column.name not in identifiers or _is_sliced(column.name, slices)
+        if column.name not in left_out or _is_sliced(column.name, slices)
     )
     features = tuple(
         _declared(_feature_bins(column, profile.rows), model.features.get(column.name))
         for column in profile.columns.values()
-        if column.name not in identifiers
+        if column.name not in left_out
     )
     maturity_us, twin_horizons_us = plan_ages(model.outcome, profile)
     layout = Layout(
@@ -77,7 +101,7 @@ def plan_layout(model: Model, profile: Profile) -> tuple[Layout, tuple[str, ...]
         n_buckets=N_BUCKETS_OF_CLASSES if profile.classes else N_BUCKETS,
         pairs=choose_pairs(features, profile) if model.task == "binary" else (),
     )
-    return layout, identifiers
+    return layout, left_out
 
 
 def _class_edges(profile: Profile) -> tuple[tuple[float, ...], ...]:

@@ -39,6 +39,10 @@ MAX_DISTINCT = 100_000
 IDENTIFIER_DISTINCT = 10_000
 IDENTIFIER_RATIO = 0.5
 _SMALLEST_IDENTIFIER = 50  # below, half of the rows being distinct says nothing
+TEXT_CHARACTERS = 40
+"""Mean length from which categories are sentences: names of kinds are shorter, those of the census 30 at most."""
+FEWEST_TEXTS = 64
+"""Distinct texts up to which they may be the answers of a form, which are categories however long they are."""
 
 HASHED_COLUMNS = 4
 """Numeric features that enter a row's hash, beside time, score and outcome: rows that tie in all are the same."""
@@ -93,6 +97,11 @@ class ColumnProfile:
         many = n > _SMALLEST_IDENTIFIER and n > IDENTIFIER_RATIO * self.n_present
         return self.is_cut or n > IDENTIFIER_DISTINCT or many
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its categories are sentences that somebody wrote: they say too much of a person to be kept."""
+        return len(self.counts) > FEWEST_TEXTS and sum(map(len, self.counts)) >= TEXT_CHARACTERS * len(self.counts)
+
 
 @dataclass(slots=True)
 class Profile:
@@ -123,6 +132,7 @@ def profile_table(
     task: Task = "binary",
     ranks: int = 0,
     engine: Engine | None = None,
+    left_out: Mapping[str, str] | None = None,
 ) -> Profile:
     """Read the file once.
 
@@ -143,10 +153,12 @@ def profile_table(
         Of a ranking: how many ranks count.
     engine : Engine, optional
         Who reads the file: this process by default.
+    left_out : mapping of name to reason, optional
+        Columns that are no features unless ``features`` says of which kind they are.
     """
     classes = class_names(file.schema, columns.scores) if task == "multiclass" else ()
     parts = tuple(class_columns(file.schema, columns.scores).values()) if classes else ()
-    profiles, notes = _plan(file.schema, {*columns.roles(task).values(), *parts}, features)
+    profiles, notes = _plan(file.schema, {*columns.roles(task).values(), *parts}, features, left_out or {})
     unread = {"prediction_id", "group", "feature_times"}
     roles = [name for part, name in columns.roles(task).items() if part not in unread]
     wanted = [*profiles, *(name for name in dict.fromkeys([*roles, *parts]) if name in file.schema.names)]
@@ -168,7 +180,7 @@ def profile_table(
 
 
 def _plan(
-    schema: pa.Schema, roles: AbstractSet[str], features: Mapping[str, Feature]
+    schema: pa.Schema, roles: AbstractSet[str], features: Mapping[str, Feature], left_out: Mapping[str, str]
 ) -> tuple[dict[str, ColumnProfile], dict[str, str]]:
     profiles: dict[str, ColumnProfile] = {}
     notes: dict[str, str] = {}
@@ -178,6 +190,9 @@ def _plan(
         asked = features[entry.name].kind if entry.name in features else "auto"
         if asked == "ignore":
             notes[entry.name] = "ignored by the configuration"
+            continue
+        if asked == "auto" and entry.name in left_out:
+            notes[entry.name] = left_out[entry.name]
             continue
         kind = _kind(entry.type) if asked == "auto" else asked
         if kind is None or (kind == "categorical" and _kind(entry.type) is None):

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel.app.gate import EXIT_ALERT
+from sentinel.cli import EXIT_FAILED
 from sentinel.cli.engines import add_engine, opened_engine
 
 if TYPE_CHECKING:
-    from sentinel.audit.findings import AuditReport
+    from sentinel.audit.findings import AuditReport, Severity
     from sentinel.audit.scan import Given
     from sentinel.config.settings import Config
 
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Audit, write, tell; the exit status is that of --fail-on.
+    """Audit, write, tell; the exit status is that of --fail-on, or says that a check failed.
 
     Raises
     ------
@@ -90,8 +91,9 @@ def run(args: argparse.Namespace) -> int:
     """
     from sentinel.audit.choosing import chosen_checks
     from sentinel.audit.document import check_writable, to_json, write_whole
-    from sentinel.audit.gate import failing
+    from sentinel.audit.guarded import guarded
     from sentinel.audit.scan import audit
+    from sentinel.audit.splits import check_installed
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
@@ -102,8 +104,10 @@ def run(args: argparse.Namespace) -> int:
     if args.unpickle_pipeline and args.pipeline is None:
         raise FatalError("--unpickle-pipeline is about the file of --pipeline: name one")
     check_writable({"--html": args.html, "--json": args.json}, _inputs(args))  # found before the work, not after
-    checks = chosen_checks(args.check, args.skip)
+    checks = guarded(chosen_checks(args.check, args.skip))
     given = _given(load_config(args.config), args)
+    if args.propose_split:
+        check_installed()
     with opened_engine(args) as engine, Progress("audit", quiet=args.quiet) as progress:
 
         def show(done: int, total: int, phase: str) -> None:
@@ -118,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
     if args.log_to_mlflow is not None:
         _log(report, given, args)
     _tell(report, args.format)
-    return EXIT_ALERT if args.fail_on is not None and failing(report, args.fail_on) else 0
+    return _status(report, args.fail_on)
 
 
 def _inputs(args: argparse.Namespace) -> Mapping[str, Path | None]:
@@ -163,6 +167,17 @@ def _log(report: AuditReport, given: Given, args: argparse.Namespace) -> None:
     page = _page(report, given, show_values=False).encode()
     documents = {"audit.json": to_json(report), "audit.html": page}
     Runs(args.tracking_uri).log_audit(args.log_to_mlflow, report, documents)
+
+
+def _status(report: AuditReport, fail_on: Severity | None) -> int:
+    """A finding that --fail-on names comes before a check that failed; that one is never passed over in silence."""
+    from sentinel.audit.gate import complaints, failed, failing
+
+    for line in complaints(report):
+        print(f"sentinel: {line}", file=sys.stderr)
+    if fail_on is not None and failing(report, fail_on):
+        return EXIT_ALERT
+    return EXIT_FAILED if failed(report) else 0
 
 
 def _tell(report: AuditReport, how: str) -> None:

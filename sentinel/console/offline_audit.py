@@ -8,6 +8,7 @@ from typing import Final
 
 from sentinel.audit.choosing import titles
 from sentinel.audit.findings import SEVERITIES, AuditReport, Finding, RowPair
+from sentinel.audit.gate import failed
 from sentinel.audit.rows import SideName
 from sentinel.audit.text import headline
 from sentinel.audit.values import RowValues, shown_columns
@@ -72,6 +73,7 @@ def render_audit_report(report: AuditReport, *, model: Model | None = None, valu
     worths = forest([finding.inflation for finding in report.findings])
     shown = [_shown(f, worth, model, values) for f, worth in zip(report.findings, worths, strict=True)]
     counts = {state: _count(report, state) for state in _STATES}
+    broken = failed(report)
     return (
         environment()
         .get_template("offline_audit.html")
@@ -86,7 +88,8 @@ def render_audit_report(report: AuditReport, *, model: Model | None = None, valu
             rows_shown=_ROWS_SHOWN,
             places_shown=_PLACES_SHOWN,
             clear=[check for check in report.checks if check.state == "clear"],
-            unmade=[check for check in report.checks if check.state == "not_checked"],
+            broken=broken,
+            unmade=[check for check in report.checks if check.state == "not_checked" and check not in broken],
             titles=titles(),
             with_values=values is not None,
             build=report.generated_by,

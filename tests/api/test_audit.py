@@ -68,6 +68,22 @@ def test_a_clean_audit_passes() -> None:
         noted.require_clean("error")  # type: ignore[arg-type]
 
 
+def test_a_check_that_fails_is_no_pass() -> None:
+    """It is warned of and named, the others are made, and neither a test nor a gate lets it through."""
+
+    def broken(frame: pd.DataFrame) -> None:
+        raise KeyError(frame.columns[0])
+
+    with pytest.warns(sentinel.DataWarning, match="the check explanations failed: --score-with: the model failed"):
+        result = sentinel.check_leakage(TRAIN, HONEST, checks=["copies", "explanations"], score_with=broken)
+    assert [check.name for check in result.failed] == ["explanations"]
+    assert list(result.checks_frame()["state"]) == ["clear", "not_checked"]
+    assert repr(result) == "AuditResult('model', '1', 1 checks failed, 0 findings)"
+    with pytest.raises(FatalError, match="the check explanations failed: "):
+        result.require_clean()
+    assert result.exit_status("critical") == 1
+
+
 def test_frames_tables_and_files_are_alike(copied: AuditResult, tmp_path: Path) -> None:
     """The same rows give the same report, whatever holds them; so does the command line."""
     TRAIN.to_parquet(tmp_path / "train.parquet", index=False)

@@ -32,6 +32,9 @@ models:
 FAILING = """\
 def model(*frames):
     raise ValueError(f"could not convert string to float: {frames[-1]['plan'].iloc[0]!r}")
+
+def words(*frames):
+    return frames[-1]["plan"]
 """
 EXPECTED = ("copies", "single_features", "constant_columns", "schema_differences")
 """Checks that have to find something in these rows: a search in an empty report proves nothing."""
@@ -103,19 +106,21 @@ def test_values_are_on_the_page_alone_when_asked_for(folder: Path, capfd: pytest
     assert found_in((shown.out + shown.err).encode()) == []
 
 
+@pytest.mark.parametrize("made", ["model", "words"])
 @pytest.mark.parametrize("option", ["--fit-with", "--score-with"])
 def test_what_a_model_complains_of_is_not_passed_on(
-    option: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    option: str, made: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Errors of a model quote values: the one line that the command prints says where it failed, and quotes nothing."""
+    """Errors of a model quote values: the lines that the command prints say where it failed, and quote nothing."""
     (folder / "failing.py").write_text(FAILING, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "failing", raising=False)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", [*sys.path])  # the command looks for modules in the working directory
     files = [f"--{name}={name}.parquet" for name in ("train", "validation")]
-    options = ["--check=resplit_by_time", "--check=single_features", f"{option}=failing:model", "--propose-split"]
+    options = ["--check=resplit_by_time", "--check=single_features", f"{option}=failing:{made}", "--propose-split"]
     assert cli.main(["audit", "--config=sentinel.yaml", *files, *options]) == cli.EXIT_FAILED
     shown = capfd.readouterr()
-    assert f"sentinel: {option}: " in shown.err
+    assert f"failed: {option}: " in shown.err
     assert found_in((shown.out + shown.err).encode()) == []
 
 

@@ -13,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import DEFAULT_HORIZON_SECONDS, build_baseline
 from sentinel.config import Duration, Feature, Model, Outcome, SliceBins
+from sentinel.config.audit import Audit
 from sentinel.errors import BaselineError
 from sentinel.simulation import simulate
 from tests.baseline.frames import scored_rows, write
@@ -160,6 +161,32 @@ def test_features_are_what_the_configuration_and_the_types_say(tmp_path: Path) -
     }
     assert set(baseline.meta.ignored) == {"session", "seen_at", "tags", "spend"}
     assert _checks(baseline)["identifier_column"] == "info"
+
+
+def test_no_word_of_free_text_is_kept(tmp_path: Path) -> None:
+    """Long texts, found by themselves or named under audit, are no categories, even where most of them repeat."""
+    frame = scored_rows()
+    said = np.arange(len(frame)) % 100  # a hundred texts, each many times: no identifier
+    frame["complaint"] = [f"line {each} was down again, and nobody at all came to look" for each in said]
+    frame["note"], frame["photo"] = [[f"n{each % 5}" for each in said], [f"{each % 5}.png" for each in said]]
+    frame["shap_age"], frame["known_at"] = 0.1, "2026-01-01T00:00:00Z"
+    audit = Audit(text=["note"], images=["photo"], attributions={"age": "shap_age"}, known_at={"age": "known_at"})
+    baseline = _build(frame, tmp_path, Model(name="m", version="1", audit=audit))
+    named = {"complaint", "note", "photo", "shap_age", "known_at"}
+    assert set(baseline.meta.ignored) == named
+    assert not named & {name for name, _, _ in baseline.layout.columns}
+    assert b"nobody at all" not in baseline.to_bytes()
+
+
+def test_long_categories_stay_categories(tmp_path: Path) -> None:
+    """The few long answers of a form are categories, and so is any text that the configuration says is one."""
+    frame = scored_rows()
+    answers = np.arange(len(frame)) % 5
+    frame["answer"] = [f"{each}: strongly agree with all that was said above" for each in answers]
+    frame["complaint"] = [f"line {each % 100} was down again, and nobody came to look" for each in range(len(frame))]
+    model = Model(name="m", version="1", features={"complaint": Feature(kind="categorical")})
+    kinds = {feature.name: feature.kind for feature in _build(frame, tmp_path, model).layout.features}
+    assert (kinds["answer"], kinds["complaint"]) == ("categorical", "categorical")
 
 
 def test_delays_and_the_horizon_that_follows(tmp_path: Path) -> None:

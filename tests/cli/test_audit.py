@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -118,6 +119,60 @@ def test_splits_are_proposed_when_asked_for(audit: Audit, capsys: Capture) -> No
     """--propose-split adds splits with their code."""
     assert audit("honest", "--quiet", "--propose-split") == 0
     assert "\nOther splits\n" in capsys.readouterr().out
+
+
+FAILING = "def model(rows):\n    raise KeyError('what')\n"
+
+
+def _failing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    (folder / "failing.py").write_text(FAILING, encoding="utf-8")
+    monkeypatch.delitem(sys.modules, "failing", raising=False)
+    monkeypatch.setattr(sys, "path", [*sys.path])  # the command looks for modules in the working directory
+    return "--score-with=failing:model"
+
+
+def test_a_check_that_fails_is_no_pass(
+    audit: Audit, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 1 and a line on standard error, whether a gate is asked for or not; the others are told and written."""
+    option = _failing(folder, monkeypatch)
+    for gate in ((), ("--fail-on", "critical")):
+        more = ("--quiet", "--html", "a.html", option, "--check", "explanations", *gate)
+        assert audit("honest", *more) == cli.EXIT_FAILED
+        shown = capsys.readouterr()
+        assert "sentinel: the check explanations failed: --score-with: the model failed" in shown.err
+        assert "No leak was found, but 1 check failed: that is no all-clear." in shown.out
+        assert "\nFailed\n  - explanations: " in shown.out
+        assert "\nClear\n  - copies: " in shown.out
+    assert 'id="broken"' in (folder / "a.html").read_text(encoding="utf-8")
+
+
+def test_a_finding_comes_before_a_check_that_fails(audit: Audit, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where both happen the status is that of the finding, if the gate names it."""
+    option = _failing(folder, monkeypatch)
+    more = ("--quiet", option, "--check", "explanations")
+    assert audit("copied", *more, "--fail-on", "critical") == EXIT_ALERT
+    assert audit("copied", *more) == cli.EXIT_FAILED
+
+
+def test_a_fit_that_fails_does_not_take_the_proposals_along(
+    audit: Audit, folder: Path, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The splits are proposed, and in place of the metric stands why there is none."""
+    _failing(folder, monkeypatch)
+    assert audit("honest", "--quiet", "--propose-split", "--fit-with=failing:model") == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "metric not known: --fit-with: the fit failed on " in told
+
+
+def test_splits_need_scikit_learn_before_the_work(
+    audit: Audit, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it the command says so at once, and not after an hour of checks."""
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    assert audit("honest", "--propose-split") == cli.EXIT_FAILED
+    said = "sentinel: proposals of splits need scikit-learn: pip install 'sentinel-leakage[audit]'\n"
+    assert capsys.readouterr().err == said
 
 
 def _break(folder: Path) -> None:

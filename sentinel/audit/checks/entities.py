@@ -23,6 +23,7 @@ from sentinel.audit.findings import (
 )
 from sentinel.audit.high_outcomes import HighOutcome
 from sentinel.audit.inflation import InflationTally, Scoring, scoring
+from sentinel.audit.order import is_later
 from sentinel.audit.returning import Returning
 from sentinel.audit.rows import AuditRows
 from sentinel.events.batch import F64, U64, Bool
@@ -58,6 +59,7 @@ class _Entities:
     def __init__(self, context: Context) -> None:
         self._stated = context.model.audit.entity_overlap
         self._is_high = HighOutcome(context)
+        self._later = bool(is_later(context))
         self._pairs = _pairs(context)
         self._entities: U64 = np.empty(0, np.uint64)
         self._waiting: list[U64] = []
@@ -137,11 +139,28 @@ class _Entities:
         if isinstance(expected, Interval):
             detail += f"; {expected.value:.1%} of live rows are expected to ({whence})"
             if share - expected.upper < NOTEWORTHY or surely <= expected.upper:
-                low = "; fewer than live, so the estimate is rather too strict" if share < expected.lower else ""
-                return found(NAME, (), detail + low)
+                return self._no_more_than_live(share, expected, signal, detail)
         elif share < NOTEWORTHY:
             return found(NAME, (), detail)
         return found(NAME, (self._finding(share, expected, signal, detail),), detail)
+
+    def _no_more_than_live(
+        self, share: float, expected: Interval, signal: Interval | NotEnough, detail: str
+    ) -> CheckResult:
+        """Files of one time should show what is expected live: where they show less, and it pays, one of both is wrong.
+
+        Measured on 69 simulated worlds: no honest one gains surely, of 32 with a leak by entities 21 do.
+        """
+        if share >= expected.lower:
+            return found(NAME, (), detail)
+        measured = None if self._tally is None else self._tally.inflation()
+        if self._later or share < NOTEWORTHY or not (is_costly(measured) and _carries(signal)):
+            return found(NAME, (), f"{detail}; fewer than live, so the estimate is rather too strict")
+        said = (
+            f"{detail}. Files of one time, parted at random, would show as many: entities were parted, and not all of "
+            "them. Rows of known entities make the metric what it is; it will be another where they return less often"
+        )
+        return found(NAME, (self._finding(share, expected, signal, said),), detail)
 
     def _finding(
         self, share: float, expected: Interval | NotEnough, signal: Interval | NotEnough, detail: str
@@ -184,11 +203,15 @@ def _severity(excess: float | None, signal: Interval | NotEnough, measured: Infl
 
     A gain alone is no proof: rows of known entities may be the easier ones, live as well.
     """
-    carries = isinstance(signal, Interval) and signal.lower > EXPLOITABLE_AUC
+    carries = _carries(signal)
     costly, unknown = is_costly(measured), not isinstance(measured, Inflation)
     if carries and (costly or unknown) and excess is not None and excess >= WORRYING:
         return "critical"
     return "warning" if costly or (carries and not is_harmless(measured)) else "info"
+
+
+def _carries(signal: Interval | NotEnough) -> bool:
+    return isinstance(signal, Interval) and signal.lower > EXPLOITABLE_AUC
 
 
 def _pairs(context: Context) -> tuple[RowPair, ...]:
