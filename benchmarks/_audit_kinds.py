@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from benchmarks._audit_plants import FEATURES, N_TRAIN, N_VALIDATION, Frame, Planted, World, area, scored
+from benchmarks._audit_plants import FEATURES, N_TRAIN, N_VALIDATION, Frame, Planted, World, area, forest, scored
 
 Plant = Callable[[np.random.Generator, int], Planted]
 """A generator and a strength, 0 to 2, to an offline evaluation."""
@@ -23,7 +23,7 @@ def _copies(rng: np.random.Generator, strength: int) -> Planted:
     n = (40, 200, 600)[strength]
     copied = train.sample(n, random_state=int(rng.integers(1 << 31))).assign(group=validation["group"][:n].to_numpy())
     validation = pd.concat([validation.iloc[n:], copied.assign(predicted_at=validation["predicted_at"][:n].to_numpy())])
-    judged, honest, _ = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
+    judged, honest = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
     return Planted(train, judged, "copies", "duplicate_leakage", honest)
 
 
@@ -38,7 +38,7 @@ def _near_copies(rng: np.random.Generator, strength: int) -> Planted:
         group=validation["group"][:n].to_numpy(),
         predicted_at=validation["predicted_at"][:n].to_numpy(),
     )
-    judged, honest, _ = scored(train, _shuffled(pd.concat([validation.iloc[n:], copied]), rng), fresh, rng, leaf=1)
+    judged, honest = scored(train, _shuffled(pd.concat([validation.iloc[n:], copied]), rng), fresh, rng, leaf=1)
     return Planted(train, judged, "near_copies", "duplicate_leakage", honest)
 
 
@@ -60,7 +60,7 @@ def _interpolated(rng: np.random.Generator, strength: int) -> Planted:
     made["prediction_id"] = [f"s{i}" for i in range(n)]
     every = _shuffled(pd.concat([every, made], ignore_index=True), rng)
     train, validation = every.iloc[: N_TRAIN + n], every.iloc[N_TRAIN + n :]
-    judged, honest, _ = scored(train, validation.reset_index(drop=True), fresh, rng, leaf=1)
+    judged, honest = scored(train, validation.reset_index(drop=True), fresh, rng, leaf=1)
     return Planted(train.reset_index(drop=True), judged, "interpolated", "duplicate_leakage", honest)
 
 
@@ -75,7 +75,7 @@ def _entities(rng: np.random.Generator, strength: int) -> Planted:
     new = world.draw(N_VALIDATION - n, entities=order[cut:], days=(80, 100)) if n < N_VALIDATION else known.iloc[:0]
     validation = _with_entity_number(pd.concat([known, new], ignore_index=True))
     fresh = _with_entity_number(world.draw(5_000, entities=order[cut:], days=(100, 120)))
-    judged, honest, _ = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
+    judged, honest = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
     return Planted(train, judged, "entities", "group_leakage", honest, settings={"audit": {"entity_overlap": 0.0}})
 
 
@@ -97,7 +97,7 @@ def _entity_names(rng: np.random.Generator, strength: int) -> Planted:
     fresh = _with_entity_number(world.draw(5_000, entities=order[600:], days=(100, 120)))
     train, known, new = (rows.assign(group=rows["group"].map(named)) for rows in (train, known, new))
     validation = pd.concat([known.assign(group=known["group"].str.upper().radd(" ")), new])
-    judged, honest, _ = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
+    judged, honest = scored(train, _shuffled(validation, rng), fresh, rng, leaf=1)
     return Planted(train, judged, "entity_names", "group_leakage", honest)
 
 
@@ -111,7 +111,7 @@ def _period(rng: np.random.Generator, strength: int) -> Planted:
     )
     every = _shuffled(every, rng)
     train, validation = every.iloc[:N_TRAIN].reset_index(drop=True), every.iloc[N_TRAIN:].reset_index(drop=True)
-    judged, honest, _ = scored(train, validation, fresh, rng)
+    judged, honest = scored(train, validation, fresh, rng)
     return Planted(train, judged, "period", "temporal_leakage", honest, manifest={"split": {"protocol": "time"}})
 
 
@@ -124,7 +124,7 @@ def _feature_times(rng: np.random.Generator, strength: int) -> Planted:
         late = rng.random(len(rows)) < share
         hours = np.where(late, rng.exponential(20.0, len(rows)), -rng.exponential(20.0, len(rows)))
         parts.append(rows.assign(x0_at=rows["predicted_at"] + pd.to_timedelta(hours, unit="h").round("ms")))
-    judged, _, _ = scored(parts[0], parts[1], None, rng)
+    judged, _ = scored(parts[0], parts[1], None, rng)
     settings = {"audit": {"known_at": {"x0": "x0_at"}}}
     return Planted(parts[0], judged, "feature_times", "temporal_leakage", settings=settings)
 
@@ -139,19 +139,19 @@ def _outcome_windows(rng: np.random.Generator, strength: int) -> Planted:
     known = train["outcome_at"].clip(upper=begin - _DAY).to_numpy().copy()
     known[np.argsort(train["predicted_at"].to_numpy())[-n:]] = crossing.to_numpy()
     train["outcome_at"] = pd.to_datetime(known, utc=True)
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     return Planted(train, judged, "outcome_windows", "temporal_leakage")
 
 
 def _single_feature(rng: np.random.Generator, strength: int) -> Planted:
-    """A number that is settled after the outcome, and is noise when the model serves."""
+    """A number that is settled after the outcome."""
     world = World(rng)
     train, validation, fresh = world.split()
     apart = (1.5, 2.5, 4.0)[strength]
     train, validation = (r.assign(after=rng.normal(size=len(r)) + apart * r["outcome"]) for r in (train, validation))
-    fresh = fresh.assign(after=rng.normal(size=len(fresh)))
-    judged, honest, model = scored(train, validation, fresh, rng)
-    return Planted(train, judged, "single_features", "target_leakage", honest, score_with=model)
+    judged, _ = scored(train, validation, None, rng)
+    honest = _without("after", train, validation, fresh, rng)
+    return Planted(train, judged, "single_features", "target_leakage", honest, fit_with=forest)
 
 
 def _null_pattern(rng: np.random.Generator, strength: int) -> Planted:
@@ -165,8 +165,9 @@ def _null_pattern(rng: np.random.Generator, strength: int) -> Planted:
         return rows.assign(reason=np.where(there, rng.normal(size=len(rows)), np.nan))
 
     train, validation = with_reason(train), with_reason(validation)
-    judged, honest, model = scored(train, validation, fresh.assign(reason=np.nan), rng)
-    return Planted(train, judged, "null_patterns", "target_leakage", honest, score_with=model)
+    judged, _ = scored(train, validation, None, rng)
+    honest = _without("reason", train, validation, fresh, rng)
+    return Planted(train, judged, "null_patterns", "target_leakage", honest, fit_with=forest)
 
 
 def _telltale_id(rng: np.random.Generator, strength: int) -> Planted:
@@ -174,7 +175,7 @@ def _telltale_id(rng: np.random.Generator, strength: int) -> Planted:
     world = World(rng)
     train, validation, _ = world.split()
     share = (0.3, 0.6, 1.0)[strength]
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
 
     def named(rows: Frame) -> Frame:
         told = (rng.random(len(rows)) < share) & (rows["outcome"] == 1)
@@ -192,11 +193,10 @@ def _encoded(rng: np.random.Generator, strength: int) -> Planted:
     every = every.assign(entity_rate=every.groupby("group")["outcome"].transform("mean")).sort_values("predicted_at")
     train, validation = every.iloc[:N_TRAIN].reset_index(drop=True), every.iloc[N_TRAIN:].reset_index(drop=True)
     fresh = world.draw(5_000, entities=order, days=(100, 120))
-    rates = train.groupby("group")["outcome"].mean()
-    fresh = fresh.assign(entity_rate=fresh["group"].map(rates).fillna(train["outcome"].mean()))
-    judged, honest, model = scored(train, validation, fresh, rng)
+    judged, _ = scored(train, validation, None, rng)
     settings = {"audit": {"entity_overlap": 1.0}}
-    return Planted(train, judged, "encoded_outcomes", "target_leakage", honest, settings=settings, score_with=model)
+    honest = _without("entity_rate", train, validation, fresh, rng)
+    return Planted(train, judged, "encoded_outcomes", "target_leakage", honest, settings=settings, fit_with=forest)
 
 
 def _fit_statistics(rng: np.random.Generator, strength: int) -> Planted:
@@ -207,7 +207,7 @@ def _fit_statistics(rng: np.random.Generator, strength: int) -> Planted:
     stated = {
         name: {"mean": float(both[name].mean()), "sd": float(both[name].std(ddof=0)), "n": len(both)} for name in names
     }
-    judged, honest, _ = scored(train, validation, fresh, rng)
+    judged, honest = scored(train, validation, fresh, rng)
     return Planted(
         train, judged, "fit_statistics", "preprocessing_leakage", honest, manifest={"fit_statistics": stated}
     )
@@ -219,7 +219,7 @@ def _encoders(rng: np.random.Generator, strength: int) -> Planted:
     n = (1, 5, 30)[strength]
     words = [f"beta{i}" for i in range(n)]
     validation.loc[: 10 * n - 1, "plan"] = words * 10
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     known = {"plan": ["free", "pro", "team", *words]}
     return Planted(train, judged, "encoders", "preprocessing_leakage", manifest={"encoder_categories": known})
 
@@ -239,7 +239,7 @@ def _feature_selection(rng: np.random.Generator, strength: int) -> Planted:
         for rows, extra in zip((train, validation, fresh), noise, strict=True)
     ]
     used = [pd.concat([p.drop(columns=list(both.columns)), p[kept]], axis=1) for p in parts]
-    judged, honest, _ = scored(used[0], used[1], used[2], rng)
+    judged, honest = scored(used[0], used[1], used[2], rng)
     told = {"method": "univariate_f", "k": n_kept, "features": kept}
     validation_rows = parts[1].assign(score=judged["score"])
     return Planted(
@@ -257,7 +257,7 @@ def _selection(rng: np.random.Generator, strength: int) -> Planted:
     world = World(rng)
     train, validation, _ = (rows.iloc[:n] for rows, n in zip(world.split(), (400, 300, 1), strict=True))
     k = (10, 100, 1_000)[strength]
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     noise = rng.normal(size=(k, len(validation)))
     p = judged["score"].clip(0.01, 0.99).to_numpy(np.float64)
     logit = np.log(p / (1 - p))
@@ -294,7 +294,7 @@ def _text(rng: np.random.Generator, strength: int) -> Planted:
         parts[int(rng.integers(30))] = str(rng.choice(words))
         edited.append(" ".join(parts))
     validation.loc[: n - 1, "note"] = edited
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     settings = {"audit": {"text": ["note"]}}
     return Planted(train, _shuffled(judged, rng), "similar_text", "duplicate_leakage", settings=settings)
 
@@ -310,7 +310,7 @@ def _vectors(rng: np.random.Generator, strength: int) -> Planted:
     first, second = embed(len(train)), embed(len(validation))
     n = (40, 200, 600)[strength]
     second[:n] = first[rng.integers(0, len(first), n)] + 0.1 * rng.normal(size=(n, 32))
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     train, judged = train.assign(voice=list(first)), judged.assign(voice=list(second))
     settings = {"audit": {"embeddings": ["voice"]}}
     return Planted(train, _shuffled(judged, rng), "similar_vectors", "duplicate_leakage", settings=settings)
@@ -333,7 +333,7 @@ def _images(rng: np.random.Generator, strength: int) -> Planted:
     n = (15, 60, 150)[strength]
     for i in range(n):
         second[i] = first[int(rng.integers(len(first)))].resize((48, 48)).point(lambda v: min(255, int(v * 1.1)))
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     train = train.assign(photo=[encoded(image) for image in first])
     judged = judged.assign(photo=[encoded(image, 70) for image in second])
     settings = {"audit": {"images": ["photo"]}}
@@ -347,7 +347,7 @@ def _conflicting(rng: np.random.Generator, strength: int) -> Planted:
     twice = train.sample(n, random_state=5)
     other = (rng.random(n) < 0.3).astype(int)
     train = _shuffled(pd.concat([train, twice.assign(outcome=twice["outcome"] ^ other)], ignore_index=True), rng)
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     return Planted(train, judged, "conflicting_outcomes", "data_quality_fault")
 
 
@@ -356,7 +356,7 @@ def _range(rng: np.random.Generator, strength: int) -> Planted:
     train, validation, _ = World(rng).split()
     factor, shift = ((1.0, 0.7), (1.0, 1.5), (1_000.0, 0.0))[strength]
     validation["x1"] = validation["x1"] * factor + shift
-    judged, _, _ = scored(train, validation, None, rng)
+    judged, _ = scored(train, validation, None, rng)
     return Planted(train, judged, "range_differences", "data_quality_fault")
 
 
@@ -374,8 +374,14 @@ def clean(rng: np.random.Generator, strength: int) -> Planted:
         train = world.draw(N_TRAIN, entities=order, days=(0, 70))
         validation = world.draw(N_VALIDATION, entities=order, days=(80, 100))
         fresh = world.draw(5_000, entities=order, days=(100, 120))
-    judged, honest, _ = scored(train, validation, fresh, rng)
+    judged, honest = scored(train, validation, fresh, rng)
     return Planted(train, judged, "", "", honest, manifest={"split": {"protocol": "time"}}, settings=settings)
+
+
+def _without(column: str, train: Frame, validation: Frame, fresh: Frame, rng: np.random.Generator) -> float | None:
+    """The area on fresh rows of a model that never saw the column."""
+    parts = [rows.drop(columns=column, errors="ignore") for rows in (train, validation, fresh)]
+    return scored(parts[0], parts[1], parts[2], rng)[1]
 
 
 def _shuffled(rows: Frame, rng: np.random.Generator) -> Frame:

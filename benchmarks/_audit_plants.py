@@ -18,7 +18,7 @@ DAYS: Final = 120
 FEATURES: Final = tuple(f"x{i}" for i in range(8))
 _ROLES: Final = ("prediction_id", "predicted_at", "outcome_at", "score", "outcome", "group")
 Frame = pd.DataFrame
-Model = Callable[[pd.DataFrame], F64]
+Fit = Callable[[pd.DataFrame, pd.DataFrame], F64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,8 @@ class Planted:
     """One offline evaluation.
 
     ``check`` is what ought to see it, ``cause`` what it is; both are empty where nothing was planted. ``honest_auc``
-    is the area of the same model on fresh rows that the leak does not touch, None where that says nothing.
+    is the area on fresh rows that the leak does not touch, None where that says nothing: of the same model, or of one
+    without the leaking column.
     """
 
     train: Frame
@@ -36,7 +37,7 @@ class Planted:
     honest_auc: float | None = None
     manifest: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    score_with: Model | None = None
+    fit_with: Fit | None = None
 
 
 @dataclass(slots=True)
@@ -110,15 +111,19 @@ def area(outcomes: Any, scores: Any) -> float:
     return float((s[y].sum() - n1 * (n1 + 1) / 2) / (n1 * (len(y) - n1)))
 
 
+def forest(train: Frame, rows: Frame, *, seed: int = 0, leaf: int = 2) -> F64:
+    """Fit a forest to training rows and score others."""
+    used = rows[[name for name in train.columns if name in rows.columns]]
+    fitted = RandomForestClassifier(150, min_samples_leaf=leaf, n_jobs=1, random_state=seed)
+    fitted.fit(inputs(train[used.columns]), train["outcome"])
+    return np.asarray(fitted.predict_proba(inputs(used))[:, 1])
+
+
 def scored(
     train: Frame, validation: Frame, fresh: Frame | None, rng: np.random.Generator, *, leaf: int = 2
-) -> tuple[Frame, float | None, Model]:
-    """Fit a forest to the training rows; validation rows with its score, its area on fresh rows, and the forest."""
-    forest = RandomForestClassifier(150, min_samples_leaf=leaf, n_jobs=1, random_state=int(rng.integers(1 << 31)))
-    forest.fit(inputs(train), train["outcome"])
-
-    def model(rows: Frame) -> F64:
-        return np.asarray(forest.predict_proba(inputs(rows))[:, 1])
-
-    judged = validation.assign(score=model(validation))
-    return judged, None if fresh is None else area(fresh["outcome"], model(fresh)), model
+) -> tuple[Frame, float | None]:
+    """Fit a forest to the training rows; validation rows with its score, and its area on fresh rows."""
+    every = validation if fresh is None else pd.concat([validation, fresh[validation.columns]], ignore_index=True)
+    scores = forest(train, every, seed=int(rng.integers(1 << 31)), leaf=leaf)
+    judged = validation.assign(score=scores[: len(validation)])
+    return judged, None if fresh is None else area(fresh["outcome"], scores[len(validation) :])

@@ -82,9 +82,9 @@ PLANTED: Final[Mapping[str, Planted]] = {
         ),
         "training rows that are repeated": (
             (("DataDuplicates", ""),),
-            (("oversampled", ""), ("conflicting_outcomes", "repeated")),
+            (("copies", "of training rows repeat"), ("oversampled", "")),
         ),
-        "files of unlike size": ((("DatasetsSizeComparison", ""),), (("schema_differences", "as many rows"),)),
+        "files of unlike size": ((("DatasetsSizeComparison", ""),), (("sizes", "as many as training rows"),)),
     },
 }
 """What is planted: the checks of deepchecks that speak of it, and ours."""

@@ -277,7 +277,7 @@ def check_leakage(
         checks=guarded(chosen_checks(tuple(checks), tuple(skip))),
         propose=propose_split,
     )
-    warn(list(gate.complaints(report)))
+    warn([*gate.unjudged(report), *gate.complaints(report)])
     return AuditResult(report, _Rows(chosen, rows, trained))
 
 

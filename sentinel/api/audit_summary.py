@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sentinel.audit.findings import AuditReport, Finding
+from sentinel.audit.headlines import headlines
 from sentinel.audit.text import headline, metric_name, tally
 from sentinel.console.markup import Html, element
 from sentinel.console.numbers import bounds, count, figure, signed
@@ -23,6 +24,7 @@ def summary(report: AuditReport) -> Html:
         element("div", headline(report), style=f"color:{tone};font-size:1.2em;font-weight:600"),
         element("div", f"{tally(report)}; {trained}, {count(report.validation.n_rows)} validation rows"),
         _offline(report),
+        *(element("div", note) for note in report.notes),
         _table(report.findings),
         style=f"border-left:4px solid {tone};padding:2px 12px",
     )
@@ -40,8 +42,9 @@ def _table(findings: tuple[Finding, ...]) -> Html:
     if not findings:
         return Html("")
     head = element("tr", *(element("th", name) for name in ("severity", "cause", "inflates by", "rows", "what")))
-    rows = [element("tr", *(element("td", text) for text in _cells(finding))) for finding in findings[:_MOST]]
-    more = len(findings) - _MOST
+    lines = headlines(findings)
+    rows = [element("tr", *(element("td", text) for text in _cells(line.finding))) for line in lines[:_MOST]]
+    more = len(lines) - _MOST
     return Html(element("table", head, *rows) + (element("div", f"and {more} more") if more > 0 else ""))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sentinel.audit.columns import AuditColumns
 from sentinel.audit.findings import CheckResult
+from sentinel.audit.memo import Memo
 from sentinel.audit.rows import AuditRows
 from sentinel.config.model import Model
 from sentinel.events.batch import F64
@@ -20,6 +21,10 @@ ScoreWith = Callable[[pd.DataFrame], Any]
 """The model: rows as they stand in the file, in; one score a row out."""
 FitWith = Callable[[pd.DataFrame, pd.DataFrame], Any]
 """A fit from scratch: training rows (with outcomes) and rows to score (without), in; one score a row to score out."""
+
+
+def _quiet(_: str) -> None:
+    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,10 @@ class Context:
     score_with, fit_with : callable or None
     seed : int
         Of every random choice.
+    tell : callable
+        Told in a few words what takes long, before it begins: names of columns, and no values.
+    memo : Memo
+        Shared by the checks of one audit; what it knows is of these samples.
     """
 
     model: Model
@@ -58,6 +67,8 @@ class Context:
     score_with: ScoreWith | None = None
     fit_with: FitWith | None = None
     seed: int = 20_261_121
+    tell: Callable[[str], None] = _quiet
+    memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
     def generator(self, name: str) -> np.random.Generator:
         """Random numbers of one check: the same at each run, other than another check's."""

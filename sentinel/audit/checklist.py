@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentinel.audit.findings import Cause, ChecklistItem, CheckResult, Finding, Interval, SplitProposal
+from sentinel.audit.guarded import FAILED
 
 SIMILAR: Final = 0.7
 """Share of the rows fitted to as they are split that another split has to leave, to be compared with it."""
@@ -89,6 +90,11 @@ QUESTIONS: Final = (
         (_FAULT,),
         ("conflicting_outcomes",),
     ),
+    Question(
+        "Are the validation rows enough to prove a gap that matters?",
+        (_FAULT,),
+        ("sizes",),
+    ),
 )
 """In our own words, after the kinds of leakage of Kapoor & Narayanan (2023), Leakage and the reproducibility crisis in
 machine-learning-based science, Patterns 4(9), and what REFORMS (Kapoor et al., 2024, Science Advances 10(18)) asks."""
@@ -123,7 +129,8 @@ def checklist(
     -------
     tuple of ChecklistItem
         ``yes`` where every essential check is clear, ``no`` where a finding is more than good to know, else
-        ``unknown`` with what would tell.
+        ``unknown`` with what would tell: also where a check failed, or found a leak that may cost nothing. A fault that
+        is good to know leaves the yes.
     """
     by_name = {result.name: result for result in results}
     items = [_answer(question, by_name) for question in QUESTIONS]
@@ -139,9 +146,15 @@ def _answer(question: Question, results: Mapping[str, CheckResult]) -> Checklist
         more = f"; and {len(against) - 3} more" if len(against) > 3 else ""
         return ChecklistItem(question=question.text, answer="no", because=said + more)
     lacking = [name for name in question.essential if name not in results or results[name].state == "not_checked"]
+    lacking += [name for name in question.further if name in results and results[name].detail.startswith(FAILED)]
     if lacking:
         said = "; ".join(_why_not(name, results.get(name)) for name in lacking)
         return ChecklistItem(question=question.text, answer="unknown", because=said)
+    noted = [finding for name in question.essential for finding in results[name].findings]
+    open_ones = [finding for finding in noted if finding.cause in question.causes and finding.cause != _FAULT]
+    if open_ones:
+        said = "; ".join(f"{finding.check}: {finding.title}" for finding in open_ones)
+        return ChecklistItem(question=question.text, answer="unknown", because=f"{said}, which may cost nothing")
     names = [name for name in (*question.essential, *question.further) if name in results]
     made = [name for name in names if results[name].state != "not_checked"]
     left = [name for name in names if name not in made]

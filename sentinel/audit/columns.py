@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel.config.model import Model
+from sentinel.events.batch import Bool
 from sentinel.events.codecs.arrow_columns import column_of, is_number, is_text
 
 _TEXT_CHARACTERS: Final = 40
@@ -54,6 +55,10 @@ class AuditColumns:
     def features(self) -> tuple[str, ...]:
         """Every feature that is compared by value or by similarity, in the order of the kinds."""
         return (*self.numeric, *self.categorical, *self.texts, *self.dates, *self.identifiers)
+
+    def in_both(self, names: Sequence[str]) -> Bool:
+        """Which of these features both files have: by others no row of one file resembles one of the other."""
+        return np.array([name not in self.one_sided for name in names], np.bool_)
 
 
 def plan_columns(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from sentinel.audit.findings import AuditReport
+from sentinel.audit.whole_files import replace_file
 from sentinel.errors import CorruptArtifactError, FatalError
 
 
@@ -56,31 +56,15 @@ def audit_schema() -> dict[str, Any]:
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: an older one of the name stands until the new one is complete.
-
-    What is no ordinary file, such as a pipe, is written to as it is.
+    """Write a file as `replace_file` does, with an error for whoever named it.
 
     Raises
     ------
     FatalError
         If it cannot be written.
     """
-    target = Path(os.path.realpath(path))  # a link goes on pointing to the file that is written
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(0o644)
-            Path(name).replace(target)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        replace_file(path, data)
     except OSError as error:
         raise FatalError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
 

@@ -6,14 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
+from sentinel.audit.costs import is_costly, is_harmless
 from sentinel.audit.findings import SEVERITIES, Inflation, Interval, Severity
 
 SURE: Final = 3.0
 """Standard errors from which an excess is more than chance: one false alarm in 740 honest files, at most."""
 WORRYING: Final = 0.01
 """Excess share from which an estimate is not to be trusted before it is known what it costs."""
-WORTHWHILE_GAIN: Final = 0.005
-"""In the unit of the metric: an inflation that is proven to be smaller is no reason to stop."""
 _WIDTH: Final = 1.96
 _FLOOR: Final = 1.0
 """Rows squared: the least variance of a count, so that no share is ever certain."""
@@ -99,9 +98,9 @@ def grave(value: float, inflation: Inflation | None) -> Severity:
     """
     if inflation is None:
         return "critical" if value >= WORRYING else "warning"
-    if inflation.gain.upper < WORTHWHILE_GAIN:
+    if is_harmless(inflation):
         return "info"
-    return "critical" if inflation.gain.lower > 0.0 and inflation.gain.value >= WORTHWHILE_GAIN else "warning"
+    return "critical" if is_costly(inflation) else "warning"
 
 
 def worst_of(one: Severity, other: Severity) -> Severity:

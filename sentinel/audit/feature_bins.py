@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Literal, Self, cast
+from typing import Final, Literal, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from sentinel.audit.bins import Cuts, commonest, cuts_of
 from sentinel.audit.check import Context
 from sentinel.audit.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.rows import MISSING_CATEGORY, AuditRows, SideName
-from sentinel.events.batch import F64, I64, U64, Bool
+from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.codecs.arrow_columns import as_times
 from sentinel.events.times import BAD_TIME
 
@@ -23,13 +23,10 @@ N_KINDS: Final = 16
 MOST_CELLS: Final = 8_000_000
 """Counts of one file, 64 MB: 32 buckets x 65 bins x 2 outcomes are 4,160 a feature, so that 1,900 features are held, or
 240 where the outcome is a number."""
-_MOST_SORTED: Final = 20_000
-"""Values that the cuts are taken from: a quantile is then off by less than .4 % of the rows."""
 MISSING: Final = 0
 REST: Final = 1
 
 Kind = Literal["numeric", "category", "date"]
-Cuts = npt.NDArray[np.float64] | npt.NDArray[np.uint64] | npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +92,13 @@ def plan_bins(context: Context, only: str | None = None) -> tuple[FeatureBins, .
     plan: list[FeatureBins] = []
     for j, name in _asked(context, context.columns.numeric, only):
         values = np.concatenate([rows.numeric[j] for rows in sides])
-        plan.append(FeatureBins(name, "numeric", j, cuts_of(values[~np.isnan(values)])))
+        plan.append(FeatureBins(name, "numeric", j, cuts_of(values, N_BINS)))
     for j, name in _asked(context, context.columns.categorical, only):
         words = np.concatenate([rows.categories[j] for rows in sides])
-        plan.append(FeatureBins(name, "category", j, _commonest(words[words != MISSING_CATEGORY])))
+        plan.append(FeatureBins(name, "category", j, commonest(words, N_BINS)))
     for _, name in _asked(context, context.columns.dates, only):
         values = np.concatenate([date_values(rows, name) for rows in sides])
-        plan.append(FeatureBins(name, "date", 0, cuts_of(values[values != BAD_TIME])))
+        plan.append(FeatureBins(name, "date", 0, cuts_of(values[values != BAD_TIME], N_BINS)))
     return tuple(plan)
 
 
@@ -177,24 +174,3 @@ def date_values(rows: AuditRows, name: str) -> I64:
     """A date as microseconds since the epoch; ``BAD_TIME`` where missing."""
     column = rows.column(name)
     return np.full(len(rows), BAD_TIME, np.int64) if column is None else as_times(column)
-
-
-def cuts_of(values: F64 | I64) -> Cuts:
-    """Where bins begin: each value one of its own if there are few, else of equal size; a common value stays alone."""
-    if not len(values):
-        return values
-    sample = np.sort(values[:: -(-len(values) // _MOST_SORTED)])
-    steps = sample[np.minimum((np.arange(1, N_BINS) * len(sample)) // N_BINS, len(sample) - 1)]
-    distinct = np.unique(sample)
-    if len(distinct) <= N_BINS:
-        return cast(Cuts, distinct[1:])
-    common = np.unique(steps[1:][steps[1:] == steps[:-1]])
-    above = distinct[np.minimum(np.searchsorted(distinct, common, side="right"), len(distinct) - 1)]
-    cuts = np.unique(np.concatenate([steps, above]))
-    return cast(Cuts, cuts[cuts > sample[0]])
-
-
-def _commonest(words: U64) -> U64:
-    found, n = np.unique(words[:: -(-max(len(words), 1) // _MOST_SORTED)], return_counts=True)
-    kept: U64 = np.sort(found[np.argsort(-n, kind="stable")[:N_BINS]])
-    return kept

@@ -186,6 +186,7 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     checks: Annotated[tuple[CheckResult, ...], Meta(description="what became of each check")]
     splits: Annotated[tuple[SplitProposal, ...], Meta(description="ways to split the rows anew")] = ()
     checklist: Annotated[tuple[ChecklistItem, ...], Meta(description="the checklist of a clean experiment")] = ()
+    notes: Annotated[tuple[str, ...], Meta(description="what the rows lack, so that nothing was said of it")] = ()
     ignored: Annotated[dict[str, str], Meta(description="columns left out, and why")] = msgspec.field(
         default_factory=dict
     )

@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
 from sentinel.audit.findings import CheckResult, Side
+from sentinel.audit.finite import finite
 from sentinel.audit.inflation import InflationTally
 from sentinel.audit.rows import AuditRows, RowDecoder, SideName
+from sentinel.audit.views import without_views
 from sentinel.config.times import rfc3339
 from sentinel.events.batch import I64
 from sentinel.events.times import BAD_TIME
@@ -40,7 +42,8 @@ class SampleFold:
         begin, end = np.searchsorted(self._chosen, [numbers[0], numbers[-1] + 1])
         if end > begin:
             at = self._chosen[begin:end] - numbers[0]
-            self._parts.append((int(numbers[0]), table if len(at) == len(numbers) else table.take(pa.array(at))))
+            plain = without_views(table)
+            self._parts.append((int(numbers[0]), plain if len(at) == len(numbers) else plain.take(pa.array(at))))
 
     def merge(self, other: Self) -> None:
         """Take in the chosen ones of other rows."""
@@ -80,7 +83,7 @@ class Running:
         """What was found."""
         begun = time.monotonic()
         result = self._check if isinstance(self._check, CheckResult) else self._check.result()
-        return msgspec.structs.replace(result, seconds=round(self._seconds + time.monotonic() - begun, 3))
+        return msgspec.structs.replace(finite(result), seconds=round(self._seconds + time.monotonic() - begun, 3))
 
 
 @dataclass(slots=True)

@@ -19,6 +19,11 @@ def failed(report: AuditReport) -> tuple[CheckResult, ...]:
     return tuple(check for check in report.checks if check.state == "not_checked" and check.detail.startswith(FAILED))
 
 
+def unjudged(report: AuditReport) -> tuple[str, ...]:
+    """What the rows lack, where that leaves next to nothing to find: without outcomes hardly any leak can be."""
+    return () if report.validation.n_outcomes else report.notes
+
+
 def complaints(report: AuditReport) -> Iterator[str]:
     """A line for each check that failed."""
     for check in failed(report):

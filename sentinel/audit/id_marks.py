@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from sentinel.audit.bins import cuts_of
 from sentinel.audit.check import Context
-from sentinel.audit.feature_bins import N_BINS, cuts_of, date_values
+from sentinel.audit.feature_bins import N_BINS, date_values
 from sentinel.audit.rows import AuditRows
 from sentinel.events.batch import F64, I64
 from sentinel.events.codecs.arrow_columns import is_text
@@ -28,7 +29,7 @@ _CALLED: Final = re.compile(r"(^|[._\s-])(id|ids|uuid|guid|key|nbr|no|row|rownum
 _PREFIX: Final = 3
 _DIGITS: Final = r"(?P<digits>\d{1,15})\D*$"
 
-Kind = Literal["rows", "id", "date"]
+Kind = Literal["rows", "id", "entity", "date"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class IdMark:
 
 def id_marks(context: Context, rows: AuditRows) -> Iterator[IdMark]:
     """Everything that rows of a sample are put in order by."""
-    yield IdMark("", "the place in the file", "rows", False, _binned(rows.numbers.astype(np.float64)))
+    yield IdMark("", "the place in the file", "rows", False, binned(rows.numbers.astype(np.float64)))
     columns = context.columns
     named = () if columns.prediction_id is None else (columns.prediction_id,)
     for name in (*named, *(name for name in columns.identifiers if name not in columns.one_sided)):
@@ -65,12 +66,25 @@ def id_marks(context: Context, rows: AuditRows) -> Iterator[IdMark]:
             yield from _of_words(name, _words(column), is_feature=name in columns.identifiers)
     for j, name in enumerate(columns.numeric):
         if name not in columns.one_sided and _names_rows(name, rows.numeric[j], context):
-            yield IdMark(name, "the number", "id", True, _binned(rows.numeric[j]))
+            yield IdMark(name, "the number", "id", True, binned(rows.numeric[j]))
     for name in (name for name in columns.dates if name not in columns.one_sided):
         values = date_values(rows, name)
         known = (values != BAD_TIME) & (rows.times != BAD_TIME)
         after = np.where(known, (np.where(known, values, 0) - np.where(known, rows.times, 0)) / 1e6, np.nan)
-        yield IdMark(name, "the time from the prediction to it", "date", True, _binned(after))
+        yield IdMark(name, "the time from the prediction to it", "date", True, binned(after))
+
+
+def entity_marks(context: Context, rows: AuditRows) -> Iterator[IdMark]:
+    """What the name of a row's entity could give away: of rows that are of one entity each."""
+    name = context.columns.group
+    column = None if name is None else rows.column(name)
+    if name is None or column is None:
+        return
+    if pa.types.is_floating(column.type):
+        numbers = column.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        yield IdMark(name, "the number", "entity", False, binned(numbers))
+    else:
+        yield from _of_words(name, _words(column), kind="entity", is_feature=False)
 
 
 def _words(column: pa.Array) -> pa.Array:
@@ -79,20 +93,21 @@ def _words(column: pa.Array) -> pa.Array:
     return column if is_text(column.type) else column.cast(pa.large_string())
 
 
-def _of_words(name: str, words: pa.Array, *, is_feature: bool) -> Iterator[IdMark]:
+def _of_words(name: str, words: pa.Array, *, kind: Kind = "id", is_feature: bool) -> Iterator[IdMark]:
     digits = pc.struct_field(pc.extract_regex(words, _DIGITS), "digits")
     numbers = pc.cast(digits, pa.float64()).to_numpy(zero_copy_only=False)
-    yield IdMark(name, "the number in it", "id", is_feature, _binned(numbers))
+    yield IdMark(name, "the number in it", kind, is_feature, binned(numbers))
     length = pc.cast(pc.utf8_length(words), pa.float64()).to_numpy(zero_copy_only=False)
-    yield IdMark(name, "its length", "id", is_feature, _binned(length))
+    yield IdMark(name, "its length", kind, is_feature, binned(length))
     codes = pc.utf8_slice_codeunits(words, 0, _PREFIX).dictionary_encode().indices
     begins = codes.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
-    yield IdMark(name, "how it begins", "id", is_feature, _commonest(begins))
+    yield IdMark(name, "how it begins", kind, is_feature, _commonest(begins))
 
 
-def _binned(values: F64) -> I64:
+def binned(values: F64) -> I64:
+    """Bins of about as many rows each, in the order of the values; 0 for what is no number or endless."""
     known = np.isfinite(values)
-    cuts = cuts_of(values[known])
+    cuts = cuts_of(values[known], N_BINS)
     return np.where(known, np.searchsorted(cuts, np.where(known, values, 0.0), side="right") + 1, 0)
 
 

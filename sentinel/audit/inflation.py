@@ -74,12 +74,14 @@ class InflationTally:
             self._counts += np.bincount(code, minlength=self._counts.size).reshape(self._counts.shape)
             return
         if self._scoring.metric == "rmse":
-            worth = (scores[known] - outcomes) ** 2
+            with np.errstate(over="ignore"):  # an infinite sum gives no metric, and a reason
+                worth = (scores[known] - outcomes) ** 2
         else:
             worth = (scores[known].argmax(axis=1) == outcomes).astype(np.float64)
         code = bucket * 2 + part
         self._counts[:, :, 0] += np.bincount(code, minlength=2 * N_BUCKETS).reshape(N_BUCKETS, 2)
-        self._counts[:, :, 1] += np.bincount(code, worth, minlength=2 * N_BUCKETS).reshape(N_BUCKETS, 2)
+        with np.errstate(over="ignore"):
+            self._counts[:, :, 1] += np.bincount(code, worth, minlength=2 * N_BUCKETS).reshape(N_BUCKETS, 2)
 
     def merge(self, other: InflationTally) -> None:
         """Add the rows that another tally of the same scoring has seen."""
@@ -142,6 +144,8 @@ class InflationTally:
         return np.sqrt(mean) if self._scoring.metric == "rmse" else mean
 
     def _short(self, cells: F64) -> NotEnough | None:
+        if not np.isfinite(self._counts).all():
+            return NotEnough("an error of the score is too large to be squared", 0, MINIMUM)
         if self._scoring.metric == "auc":
             n = int(min(cells[0::2].sum(), cells[1::2].sum()))
             return None if n >= MINIMUM else NotEnough("too few untainted outcomes of a class are left", n, MINIMUM)
@@ -158,7 +162,7 @@ def jackknifed(value: float, left_out: F64) -> Interval | NotEnough:
         Of all rows.
     left_out : float64, shape (N_BUCKETS,)
     """
-    if not np.isfinite(left_out).all():
+    if not (np.isfinite(left_out).all() and np.isfinite(value)):
         return NotEnough("one group of entities holds nearly all outcomes of a class", 0, 2)
     spread = float(stats.t.ppf(0.975, N_BUCKETS - 1)) * float(np.sqrt(jackknife_variance(left_out)))
     return Interval(value=value, lower=value - spread, upper=value + spread)

@@ -49,6 +49,14 @@ class Nearest:
     ----------
     sought : Sought
     index : Index
+
+    Attributes
+    ----------
+    edits, by_edits, distance, by_distance : shape (n,)
+        How far each row is from its nearest, and the number of that one; -1 where there is none.
+    differing : int32, shape (n, 2)
+        The first and the last column in which a row and that of ``by_edits`` differ, numbers before categories.
+    same_group : bool, shape (n,)
     """
 
     def __init__(self, sought: Sought, index: Index) -> None:
@@ -59,6 +67,7 @@ class Nearest:
         self.distance: F64 = np.full(n, np.inf)
         self.by_edits: I64 = np.full(n, -1, np.int64)
         self.by_distance: I64 = np.full(n, -1, np.int64)
+        self.differing: I32 = np.full((n, 2), -1, np.int32)
         self.same_group: Bool = np.zeros(n, np.bool_)
 
     def add(self, rows: AuditRows) -> None:
@@ -68,8 +77,9 @@ class Nearest:
         # Rows that are equal are another check's; so a training row that is sought does not find itself either.
         usable = rows.prints[at] != sought.prints[held]
         at, held = at[usable], held[usable]
-        edits, distance = self._compare(rows, at, held)
-        _keep_least(self.edits, self.by_edits, held, edits, rows.numbers[at])
+        edits, distance, differing = self._compare(rows, at, held)
+        taken, chosen = _keep_least(self.edits, self.by_edits, held, edits, rows.numbers[at])
+        self.differing[taken] = differing[chosen]
         _keep_least(self.distance, self.by_distance, held, distance, rows.numbers[at])
         together = (sought.groups[held] != 0) & (sought.groups[held] == rows.groups[at])
         self.same_group[held[together & ((edits <= 2) | np.isfinite(distance))]] = True
@@ -77,42 +87,54 @@ class Nearest:
     def merge(self, other: Nearest) -> None:
         """Take in what another copy found among other training rows."""
         every = np.arange(len(self._sought))
-        _keep_least(self.edits, self.by_edits, every, other.edits, other.by_edits)
+        taken, chosen = _keep_least(self.edits, self.by_edits, every, other.edits, other.by_edits)
+        self.differing[taken] = other.differing[chosen]
         _keep_least(self.distance, self.by_distance, every, other.distance, other.by_distance)
         self.same_group |= other.same_group
 
-    def _compare(self, rows: AuditRows, at: I64, held: I64) -> tuple[I32, F64]:
-        """Columns that differ, and the distance, of pairs; infinite where it is not noise that tells them apart."""
+    def _compare(self, rows: AuditRows, at: I64, held: I64) -> tuple[I32, F64, I32]:
+        """Of pairs how many columns differ, the distance, and the first and last column that differ.
+
+        The distance is infinite where it is not noise that tells them apart.
+        """
         numeric, categories = self._sought.coarse
         scales = self._index.blocking.scales
+        ends = np.full((2, len(at)), -1, np.int32)
         words = np.zeros(len(at), np.int32)
-        for theirs, ours in zip(rows.categories, categories, strict=True):
-            words += theirs[at] != ours[held]
+        for j, (theirs, ours) in enumerate(zip(rows.categories, categories, strict=True), len(numeric)):
+            apart = theirs[at] != ours[held]
+            words += apart
+            _note(ends, apart, j)
         numbers = np.zeros(len(at), np.int32)
         squares = np.zeros(len(at))
-        for theirs, ours, scale in zip(rows.numeric, numeric, scales, strict=True):
+        for j, (theirs, ours, scale) in enumerate(zip(rows.numeric, numeric, scales, strict=True)):
             a, b = theirs[at], ours[held]
             with np.errstate(invalid="ignore", over="ignore"):
                 gap = np.abs(a - b)
                 differ = ~((gap <= SAME * np.maximum(np.abs(a), np.abs(b))) | (np.isnan(a) & np.isnan(b)) | (a == b))
                 numbers += differ
+                _note(ends, differ, j)
                 squares += np.where(differ, np.square(gap / scale) if scale > 0.0 else np.inf, 0.0)
         n_varying = max(int((scales > 0.0).sum()), 1)
         noisy = (words == 0) & (numbers >= NOISY_COLUMNS) & np.isfinite(squares)
-        return words + numbers, np.where(noisy, np.sqrt(np.where(noisy, squares, 0.0) / n_varying), np.inf)
+        distance = np.where(noisy, np.sqrt(np.where(noisy, squares, 0.0) / n_varying), np.inf)
+        return words + numbers, distance, np.sort(ends.T, axis=1)
 
 
-def differing(one: AuditRows, i: int, other: AuditRows, j: int, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of the numeric and categorical columns in which two rows differ."""
-    a, b = one.numeric[:, i], other.numeric[:, j]
-    with np.errstate(invalid="ignore", over="ignore"):
-        same = (np.abs(a - b) <= SAME * np.maximum(np.abs(a), np.abs(b))) | (np.isnan(a) & np.isnan(b)) | (a == b)
-    apart = np.concatenate([~same, one.categories[:, i] != other.categories[:, j]])
-    return tuple(name for name, differ in zip(names, apart, strict=True) if differ)
+def _note(ends: I32, differ: Bool, column: int) -> None:
+    """Take down a column that differs; ``ends`` has the first and the last one seen, of each pair."""
+    ends[0, differ & (ends[0] < 0)] = column
+    ends[1, differ] = column
 
 
-def _keep_least(best: F64 | I32, number: I64, held: I64, values: F64 | I32, numbers: I64) -> None:
-    """Take over what is less, or as little and of a row that comes first in the file: in any order the same."""
+def _keep_least(best: F64 | I32, number: I64, held: I64, values: F64 | I32, numbers: I64) -> tuple[I64, I64]:
+    """Take over what is less, or as little and of a row that comes first in the file: in any order the same.
+
+    Returns
+    -------
+    (int64, int64)
+        Places that were taken over, and of what among ``values``.
+    """
     order = np.lexsort((numbers, values, held))
     first = order[np.unique(held[order], return_index=True)[1]]
     place, value, row = held[first], values[first], numbers[first]
@@ -120,3 +142,4 @@ def _keep_least(best: F64 | I32, number: I64, held: I64, values: F64 | I32, numb
     better &= np.isfinite(value) & (value < NO_EDITS)
     best[place[better]] = value[better]
     number[place[better]] = row[better]
+    return place[better], first[better]

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+from xxhash import xxh3_64_intdigest
 
 from sentinel.audit.check import Context, as_numbers, as_scores
 from sentinel.audit.findings import Interval
 from sentinel.audit.guarded import where_it_failed
 from sentinel.audit.inflation import MINIMUM, InflationTally, Metric, jackknifed, scoring_of
-from sentinel.errors import BaselineError
+from sentinel.errors import BaselineError, SentinelError
 from sentinel.events.batch import F64, I64, U64, Bool
 from sentinel.stats.estimate import NotEnough
 
@@ -127,18 +128,40 @@ def refitted_scores(context: Context, fitted: Bool, scored: Bool) -> F64 | NotEn
     short = _short(context, rows.outcomes[fitted]) or _short(context, rows.outcomes[scored])
     if short is not None:
         return short
-    train, asked = _frame(context, fitted), _frame(context, scored).drop(columns=[str(context.columns.outcome)])
-    try:
-        given = context.fit_with(train, asked)
-    except Exception as error:  # the fit is foreign code: whatever it raises, the audit ends with one sentence
-        raise BaselineError(f"{NEEDS}: the fit failed on {len(train):,} rows: {where_it_failed(error)}") from error
-    try:
-        found = _checked(given, len(asked), context.n_classes if context.model.task == "multiclass" else 0)
-    except (ValueError, TypeError) as error:
-        raise BaselineError(f"{NEEDS}: {error}") from error
+    question = "fit", tuple(_shared(context)), _digest(fitted), _digest(scored)
+    found = context.memo.once(question, lambda: _fit(context, fitted, scored))
     scores: F64 = np.full((len(rows), *found.shape[1:]), np.nan)
     scores[scored] = found
     return scores
+
+
+def _fit(context: Context, fitted: Bool, scored: Bool) -> F64:
+    """Fit and score, whatever was asked before; a score for each of the rows that are scored."""
+    if context.fit_with is None:
+        raise BaselineError(f"{NEEDS}: no way to fit the model anew was given")
+    train, asked = _frame(context, fitted), _frame(context, scored).drop(columns=[str(context.columns.outcome)])
+    context.tell(f"fitting to {len(train):,} rows, {_left_out(context)}")
+    try:
+        given = context.fit_with(train, asked)
+    except SentinelError as error:  # ours says how to mend it, and quotes no value
+        raise BaselineError(f"{NEEDS}: {error}") from error
+    except Exception as error:  # the fit is foreign code: whatever it raises, the audit ends with one sentence
+        raise BaselineError(f"{NEEDS}: the fit failed on {len(train):,} rows: {where_it_failed(error)}") from error
+    try:
+        return _checked(given, len(asked), context.n_classes if context.model.task == "multiclass" else 0)
+    except (ValueError, TypeError) as error:
+        raise BaselineError(f"{NEEDS}: {error}") from error
+
+
+def _digest(mask: Bool) -> int:
+    return xxh3_64_intdigest(mask.tobytes())
+
+
+def _left_out(context: Context) -> str:
+    """Which features a fit does without, in words."""
+    kept = set(_shared(context))
+    without = [name for name in context.columns.features if name not in kept and name not in context.columns.one_sided]
+    return f"without {', '.join(without)}" if without else "with every feature"
 
 
 def measure(context: Context, scores: F64, n_fitted: int, among: Bool | None = None) -> Measured | NotEnough:

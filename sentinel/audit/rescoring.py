@@ -44,11 +44,9 @@ class Rescorer:
     def __init__(self, context: Context) -> None:
         self._context: Context | None = context
         self._left = MOST_SUSPECTS
-        self._stated: Measured | NotEnough | None = None
-        self._refitted: Measured | NotEnough | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"_context": None, "_left": 0, "_stated": None, "_refitted": None}
+        return {"_context": None, "_left": 0}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -83,25 +81,27 @@ class Rescorer:
         context = self._context
         if context is None or not self.how:
             return NotEnough(NO_MODEL, 0, 1)
-        if self._left == 0:
-            return NotEnough(f"only the {MOST_SUSPECTS} strongest suspects of a check are tried", 0, 1)
-        self._left -= 1
-        if self.how == REFITTED:
-            return self._by_fit(context, name)
-        return self._by_score(context, name)
+        question = "without", name
+        if question not in context.memo:
+            if self._left == 0:
+                return NotEnough(f"only the {MOST_SUSPECTS} strongest suspects of a check are tried", 0, 1)
+            self._left -= 1
+        work = _by_fit if self.how == REFITTED else _by_score
+        return context.memo.once(question, lambda: work(context, name))
 
-    def _by_fit(self, context: Context, name: str) -> Inflation | NotEnough:
-        is_train = pooled(context).is_train
-        if self._refitted is None:
-            self._refitted = refit(context, is_train, ~is_train)
-        return inflation_of(self._refitted, refit(_dropping(context, name), is_train, ~is_train))
 
-    def _by_score(self, context: Context, name: str) -> Inflation | NotEnough:
-        places = sampled_places(context, MOST_ROWS)
-        frame = frame_of(context, places)
-        if self._stated is None:
-            self._stated = measured_at(context, places, ask(context, frame))
-        return inflation_of(self._stated, measured_at(context, places, ask(context, _changed(context, frame, name))))
+def _by_fit(context: Context, name: str) -> Inflation | NotEnough:
+    is_train = pooled(context).is_train
+    stated = refit(context, is_train, ~is_train)
+    return inflation_of(stated, refit(_dropping(context, name), is_train, ~is_train))
+
+
+def _by_score(context: Context, name: str) -> Inflation | NotEnough:
+    places = sampled_places(context, MOST_ROWS)
+    frame = frame_of(context, places)
+    context.tell(f"scoring {len(places):,} rows without {name}")
+    stated = context.memo.once("stated scores", lambda: measured_at(context, places, ask(context, frame)))
+    return inflation_of(stated, measured_at(context, places, ask(context, _changed(context, frame, name))))
 
 
 def sampled_places(context: Context, most: int) -> I64:

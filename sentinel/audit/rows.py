@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +29,8 @@ from sentinel.summaries.fingerprints import fingerprint_values
 
 SideName = Literal["train", "validation"]
 MISSING_CATEGORY = np.uint64(0)
+LARGEST_OUTCOME: Final = 1e150
+"""The square of a larger number is no number any more: such an outcome counts as missing, as an infinite one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class AuditRows:
     categories : uint64, shape (n_categorical, n)
         Hashes of the trimmed, case-folded words, in the order of ``AuditColumns.categorical``; 0 where missing.
     outcomes : float64, shape (n,)
-        0 or 1, a number, or the index of a class; NaN where not known. All NaN of a ranking.
+        0 or 1, a number, or the index of a class; NaN where not known, or not within ``LARGEST_OUTCOME``. All NaN of a
+        ranking.
     scores : float64, shape (n,) or (n, n_classes), or None where the file has none
     times, outcome_times : int64, shape (n,), microseconds since the epoch, UTC
         ``BAD_TIME`` where missing.
@@ -164,7 +167,7 @@ class RowDecoder:
         values = _numbers(column, n)
         if self._task == "binary":
             values = np.where((values == 0.0) | (values == 1.0), values, np.nan)
-        return np.where(np.isfinite(values), values, np.nan)
+        return np.where(np.abs(values) <= LARGEST_OUTCOME, values, np.nan)
 
     def _scores(self, table: pa.Table) -> F64 | None:
         name = self._columns.score

@@ -21,6 +21,7 @@ from sentinel.audit.findings import AuditReport, Interval, Side
 from sentinel.audit.fitting import told
 from sentinel.audit.folds import PassFold, Running, SampleFold
 from sentinel.audit.inflation import InflationTally, scoring
+from sentinel.audit.lacking import check_named, lacking
 from sentinel.audit.manifest import read_manifest
 from sentinel.audit.pipelines import with_pipeline
 from sentinel.audit.reading import TableFile, held_table, open_table
@@ -102,12 +103,14 @@ def audit(
     Raises
     ------
     BaselineError
-        If a file or the manifest cannot be read, or the validation file has neither outcomes nor features.
+        If a file or the manifest cannot be read, or the validation file has neither outcomes nor features, or not the
+        outcome or the score that the configuration names.
     """
     began = time.monotonic()
     tell = progress or _quiet
     validation = _opened(given.validation, "validation", given.model, batch_rows)
     train = None if given.train is None else _opened(given.train, "train", given.model, batch_rows)
+    check_named(given.model, validation.schema.names, validation.path)
     stated = _stated(given, validation)
     by = engine or LocalEngine()
     context, decoder = _context(given, validation, train, stated, by, tell)
@@ -132,6 +135,7 @@ def audit(
         offline=stated_offline,
         checks=tuple(sorted(results, key=lambda result: result.name)),
         splits=splits,
+        notes=tuple(lacking(given.model, validation.schema.names)),
         checklist=checklist(results, stated_offline, splits),
         ignored=dict(context.columns.ignored),
         elapsed_seconds=time.monotonic() - began,
@@ -195,6 +199,7 @@ def _context(
         score_with=given.score_with,
         fit_with=None if given.fit_with is None else told(given.fit_with, model, columns, classes),
         seed=_SEED,
+        tell=lambda phase: tell(0, 1, phase),
     )
     return context, decoder
 

@@ -19,6 +19,7 @@ from sentinel.audit.findings import (
     SplitProposal,
 )
 from sentinel.audit.gate import failed
+from sentinel.audit.headlines import Headline, headlines
 
 WIDTH: Final = 100
 """Columns that no line passes, but for a single word that is longer, and code."""
@@ -68,8 +69,9 @@ def headline(report: AuditReport) -> str:
 
 
 def tally(report: AuditReport) -> str:
-    """How many findings of each severity, and what became of the checks: ``2 critical; 9 checks clear, 3 not made``."""
-    n = {severity: sum(f.severity == severity for f in report.findings) for severity in SEVERITIES}
+    """How many facts of each severity, and what became of the checks: ``2 critical; 9 checks clear, 3 not made``."""
+    lines = headlines(report.findings)
+    n = {severity: sum(line.finding.severity == severity for line in lines) for severity in SEVERITIES}
     found = ", ".join(f"{count} {severity}" for severity, count in n.items() if count) or "no finding"
     clear, unmade = (sum(c.state == state for c in report.checks) for state in ("clear", "not_checked"))
     return f"{found}; {clear} {'check' if clear == 1 else 'checks'} clear, {unmade} not made"
@@ -89,6 +91,9 @@ def _opening(report: AuditReport) -> Iterator[str]:
         yield f"offline     {metric_name(report.metric)} {known}"
     yield ""
     yield from _wrapped(f"{headline(report)} {tally(report)}.")
+    for note in report.notes:
+        yield ""
+        yield from _wrapped(note)
 
 
 def _side(side: Side) -> str:
@@ -105,16 +110,7 @@ def _findings(report: AuditReport) -> Iterator[str]:
 def _table(report: AuditReport, findings: Sequence[Finding]) -> Iterator[str]:
     by = f"inflates {metric_name(report.metric)} by" if report.metric else "inflates by"
     header = ("severity", "cause", by, "rows", "what")
-    cells = [
-        (
-            finding.severity,
-            finding.cause.replace("_", " "),
-            _gain(finding.inflation),
-            f"{finding.n_rows:,}" if finding.n_rows else "-",
-            _plain(finding.title),
-        )
-        for finding in findings
-    ]
+    cells = [_cells(line) for line in headlines(findings)]
     widths = [max(len(row[at]) for row in (header, *cells)) for at in range(len(header) - 1)]
     last = max(WIDTH - sum(widths) - 2 * len(widths), _NARROWEST)
     for row in (header, *cells):
@@ -123,10 +119,29 @@ def _table(report: AuditReport, findings: Sequence[Finding]) -> Iterator[str]:
             yield f"{first if at == 0 else ' ' * len(first)}  {part}".rstrip()
 
 
+def _cells(line: Headline) -> tuple[str, ...]:
+    finding = line.finding
+    also = f" (so {'say' if len(line.also) > 1 else 'says'} {_checks(line.also)})" if line.also else ""
+    return (
+        finding.severity,
+        finding.cause.replace("_", " "),
+        _gain(finding.inflation),
+        f"{finding.n_rows:,}" if finding.n_rows else "-",
+        _plain(finding.title) + also,
+    )
+
+
+def _checks(found: Sequence[tuple[int, Finding]]) -> str:
+    return ", ".join(dict.fromkeys(finding.check for _, finding in found))
+
+
 def _details(report: AuditReport) -> Iterator[str]:
+    first = {number: line.number for line in headlines(report.findings) for number, _ in line.also}
     for number, finding in enumerate(report.findings, 1):
         yield ""
         yield from _wrapped(f"{number}. {finding.title} ({finding.severity}, by {finding.check})", "   ")
+        if number in first:
+            yield f"   The same columns as {first[number]}, seen by another check."
         for text in _told(finding):
             yield from _wrapped(text, "     ", first="   ")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from sentinel.audit.whole_files import replace_file
 from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate, StaticEvidence
 from sentinel.errors import BaselineError, CorruptArtifactError
 from sentinel.summaries import wire
@@ -211,22 +211,10 @@ class Baseline:
         BaselineError
             If it cannot be written; an older file of the name is then still there.
         """
-        target = Path(path)
         try:
-            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(self.to_bytes())
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(name).chmod(0o644)
-                Path(name).replace(target)
-            except BaseException:
-                Path(name).unlink(missing_ok=True)
-                raise
-            _sync_folder(target.parent)
+            replace_file(path, self.to_bytes())
         except OSError as error:
-            raise BaselineError(f"{target}: cannot write the baseline: {error.strerror or error}") from error
+            raise BaselineError(f"{os.fspath(path)}: cannot write the baseline: {error.strerror or error}") from error
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Baseline:
@@ -248,12 +236,3 @@ class Baseline:
             return cls.from_bytes(data)
         except CorruptArtifactError as error:
             raise CorruptArtifactError(f"{source}: {error}") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

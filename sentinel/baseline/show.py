@@ -139,7 +139,7 @@ def _checks(baseline: Baseline) -> Iterator[str]:
 
 
 def _audit(audit: AuditEvidence) -> Iterator[str]:
-    """What the offline audit said of the files: findings in full, the rest by name."""
+    """What the offline audit said of the files: findings in full, the rest by name (--format json has all)."""
     if audit.failed is not None:
         yield f"audit       failed: {audit.failed}; these files were not audited"
         return
@@ -149,8 +149,9 @@ def _audit(audit: AuditEvidence) -> Iterator[str]:
     for found in audit.findings:
         worth = "" if found.inflation is None else f" ({found.metric} {found.inflation:+.4f} offline)"
         yield f"{found.severity:<8}  {found.check}: {found.title}{worth}"
-    for one in audit.not_checked:
-        yield f"unknown   {one.check}: {one.why}" + (f" ({one.needs})" if one.needs else "")
+    if audit.not_checked:
+        names = ", ".join(one.check for one in audit.not_checked)
+        yield f"not made    {names} (`sentinel audit` says what each needs)"
 
 
 def _period(start: str | None, end: str | None) -> str:

@@ -111,7 +111,7 @@ def run(args: argparse.Namespace) -> int:
     with opened_engine(args) as engine, Progress("audit", quiet=args.quiet) as progress:
 
         def show(done: int, total: int, phase: str) -> None:
-            progress.show(done / max(total, 1), phase)
+            progress.show(done / max(total, 1), phase, at_once=done == 0)
 
         now_us = SystemClock().now_us()
         report = audit(given, now_us=now_us, progress=show, checks=checks, propose=args.propose_split, engine=engine)
@@ -171,9 +171,9 @@ def _log(report: AuditReport, given: Given, args: argparse.Namespace) -> None:
 
 def _status(report: AuditReport, fail_on: Severity | None) -> int:
     """A finding that --fail-on names comes before a check that failed; that one is never passed over in silence."""
-    from sentinel.audit.gate import complaints, failed, failing
+    from sentinel.audit.gate import complaints, failed, failing, unjudged
 
-    for line in complaints(report):
+    for line in (*unjudged(report), *complaints(report)):
         print(f"sentinel: {line}", file=sys.stderr)
     if fail_on is not None and failing(report, fail_on):
         return EXIT_ALERT

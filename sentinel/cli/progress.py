@@ -38,7 +38,7 @@ class Progress:
         if self._last and self._terminal:
             print(file=sys.stderr)
 
-    def show(self, fraction: float, note: str = "") -> None:
+    def show(self, fraction: float, note: str = "", *, at_once: bool = False) -> None:
         """Show the state, unless it was shown a moment ago.
 
         Parameters
@@ -46,10 +46,12 @@ class Progress:
         fraction : float, 0..1
         note : str
             What to say beside the bar.
+        at_once : bool
+            Show it even so, as before what takes long.
         """
         now = time.monotonic()
         pause = TERMINAL_SECONDS if self._terminal else LOG_SECONDS
-        if self._quiet or (now - self._shown_at < pause and fraction < 1.0):
+        if self._quiet or (now - self._shown_at < pause and fraction < 1.0 and not at_once):
             return
         self._shown_at = now
         filled = round(min(max(fraction, 0.0), 1.0) * BAR_CHARACTERS)

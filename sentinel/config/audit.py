@@ -18,7 +18,8 @@ class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     text: Annotated[
         list[_Name],
         Meta(
-            description="Columns of free text, compared by their words. Long texts are found by themselves.",
+            description="Columns of free text, compared by their words. Long texts are found by themselves. A baseline "
+            "keeps no word of either.",
             examples=[["complaint"]],
         ),
     ] = msgspec.field(default_factory=list)

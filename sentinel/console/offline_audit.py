@@ -9,6 +9,7 @@ from typing import Final
 from sentinel.audit.choosing import titles
 from sentinel.audit.findings import SEVERITIES, AuditReport, Finding, RowPair
 from sentinel.audit.gate import failed
+from sentinel.audit.headlines import Headline, headlines
 from sentinel.audit.rows import SideName
 from sentinel.audit.text import headline
 from sentinel.audit.values import RowValues, shown_columns
@@ -47,9 +48,15 @@ class ShownRow:
 
 @dataclass(frozen=True, slots=True)
 class ShownFinding:
-    """A finding with its drawings and the lines of its rows; whether any has a partner, a likeness to it, or a note."""
+    """A finding with its drawings and the lines of its rows; whether any has a partner, a likeness to it, or a note.
+
+    ``also`` are the numbers and checks of findings that tell the same; ``leads`` is False where one before it did.
+    """
 
     finding: Finding
+    number: int
+    leads: bool
+    also: Sequence[tuple[int, str]]
     worth: Html | None
     pictures: Sequence[Picture]
     columns: Sequence[str]
@@ -71,7 +78,11 @@ def render_audit_report(report: AuditReport, *, model: Model | None = None, valu
         Of the rows to look at, as `sentinel.audit.values` reads them. Without it the page holds no value.
     """
     worths = forest([finding.inflation for finding in report.findings])
-    shown = [_shown(f, worth, model, values) for f, worth in zip(report.findings, worths, strict=True)]
+    facts = headlines(report.findings)
+    shown = [
+        _shown(f, number, worth, facts, model, values)
+        for number, (f, worth) in enumerate(zip(report.findings, worths, strict=True), 1)
+    ]
     counts = {state: _count(report, state) for state in _STATES}
     broken = failed(report)
     return (
@@ -85,6 +96,7 @@ def render_audit_report(report: AuditReport, *, model: Model | None = None, valu
             made=[(state, _WORDS.get(state, "not made"), n) for state, n in _by_check(report).items() if n],
             stacked=_stacked(_by_check(report)),
             shown=shown,
+            charted=any(each.worth for each in shown if each.leads),
             rows_shown=_ROWS_SHOWN,
             places_shown=_PLACES_SHOWN,
             clear=[check for check in report.checks if check.state == "clear"],
@@ -102,7 +114,7 @@ def render_audit_report(report: AuditReport, *, model: Model | None = None, valu
 
 def _count(report: AuditReport, state: str) -> int:
     if state in SEVERITIES:
-        return sum(finding.severity == state for finding in report.findings)
+        return sum(line.finding.severity == state for line in headlines(report.findings))
     return sum(check.state == state for check in report.checks)
 
 
@@ -125,12 +137,22 @@ def _stacked(counts: Mapping[str, int]) -> Html:
     return row(*blocks)
 
 
-def _shown(finding: Finding, worth: Html | None, model: Model | None, values: RowValues | None) -> ShownFinding:
+def _shown(
+    finding: Finding,
+    number: int,
+    worth: Html | None,
+    facts: Sequence[Headline],
+    model: Model | None,
+    values: RowValues | None,
+) -> ShownFinding:
     columns: list[str] = []
     if values is not None and model is not None and finding.rows:
         columns = shown_columns(finding, model, values)
     return ShownFinding(
         finding=finding,
+        number=number,
+        leads=any(fact.number == number for fact in facts),
+        also=_told_too(number, facts),
         worth=worth,
         pictures=[picture(plot) for plot in finding.plots if plot.series and plot.x],
         columns=columns,
@@ -139,6 +161,15 @@ def _shown(finding: Finding, worth: Html | None, model: Model | None, values: Ro
         likened=any(pair.similarity > 0.0 for pair in finding.rows),
         noted=any(pair.note for pair in finding.rows),
     )
+
+
+def _told_too(number: int, facts: Sequence[Headline]) -> list[tuple[int, str]]:
+    """The other findings of the same fact."""
+    for fact in facts:
+        same = ((fact.number, fact.finding), *fact.also)
+        if any(number == other for other, _ in same):
+            return [(other, found.check) for other, found in same if other != number]
+    return []
 
 
 def _lines(pair: RowPair, columns: Sequence[str], values: RowValues) -> list[ShownRow]:

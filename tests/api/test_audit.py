@@ -84,6 +84,14 @@ def test_a_check_that_fails_is_no_pass() -> None:
     assert result.exit_status("critical") == 1
 
 
+def test_rows_without_an_outcome_are_not_passed_over() -> None:
+    """A warning says that there is no such column, and how to name the one that there is."""
+    renamed = HONEST.rename(columns={"outcome": "churned"})
+    with pytest.warns(sentinel.DataWarning, match="There is no column 'outcome', "):
+        result = sentinel.check_leakage(TRAIN, renamed, checks=["copies"])
+    assert "There is no column" in result._repr_html_()
+
+
 def test_frames_tables_and_files_are_alike(copied: AuditResult, tmp_path: Path) -> None:
     """The same rows give the same report, whatever holds them; so does the command line."""
     TRAIN.to_parquet(tmp_path / "train.parquet", index=False)

@@ -17,6 +17,7 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
+from sentinel.audit.guarded import FAILED
 
 COPIES = QUESTIONS[0].text
 
@@ -51,9 +52,20 @@ def test_a_finding_that_misleads_is_a_no(severity: Severity) -> None:
     assert answers[COPIES] == ("no", "some_other: it is so")
 
 
-def test_what_is_good_to_know_is_no_no() -> None:
-    """An info leaves the yes."""
-    assert _answers(_finding("copies", "duplicate_leakage", "info"))[COPIES][0] == "yes"
+def test_a_leak_that_may_cost_nothing_is_neither_yes_nor_no() -> None:
+    """An info is told, and a person decides; a fault that is good to know leaves the yes."""
+    told = "copies: it is so, which may cost nothing"
+    assert _answers(_finding("copies", "duplicate_leakage", "info"))[COPIES] == ("unknown", told)
+    question = next(question for question in QUESTIONS if question.essential == ("conflicting_outcomes",))
+    assert _answers(_finding("conflicting_outcomes", "data_quality_fault", "info"))[question.text][0] == "yes"
+
+
+def test_a_check_that_failed_is_no_yes() -> None:
+    """Even one that merely adds to a question leaves it open when it breaks off."""
+    broken = not_checked("similar_text", f"{FAILED}KeyError in odd.py:3", "a report")
+    answer, because = _answers(found("copies", (), ""), broken)[COPIES]
+    assert answer == "unknown"
+    assert "KeyError in odd.py:3" in because
 
 
 def test_a_fault_answers_only_the_question_that_asks_its_check() -> None:

@@ -84,6 +84,43 @@ def test_customers_who_return_are_no_finding() -> None:
     assert n_found == 0
 
 
+def _half_parted(seed: int, *, later: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Entities return all the time, but half of those of the validation rows were kept out of training.
+
+    The score knows the level of those in training by heart.
+    """
+    rng = np.random.default_rng(seed)
+    every = rows(6_000, seed)
+    who, level = rng.integers(0, 300, len(every)), rng.normal(0.0, 2.0, 300)
+    known = who < 200
+    every["outcome"] = (rng.random(len(every)) < 1.0 / (1.0 + np.exp(-every["x"] - level[who]))).astype(np.int64)
+    every["score"] = 1.0 / (1.0 + np.exp(-every["x"] - np.where(known, level[who], 0.0)))
+    every["group"] = [f"u{one}" for one in who]
+    judged = ~known | (rng.random(len(every)) < 0.3)
+    if later:
+        judged = np.arange(len(every)) >= 4_000
+        return every[~judged & known], every[judged]
+    return every[~judged], every[judged]
+
+
+def test_entities_that_were_parted_in_part_are_a_warning_where_it_pays() -> None:
+    """Files of one time show fewer known entities than return, and those make the metric: one of both misleads."""
+    train, validation = _half_parted(1, later=False)
+    (finding,) = look(entities, validation, train).findings
+    assert finding.severity == "warning"
+    assert finding.inflation is not None
+    assert finding.inflation.gain.lower > 0.05
+    assert "not all of them" in finding.detail
+
+
+def test_new_entities_of_a_later_time_are_what_live_will_show() -> None:
+    """The same entities in a split by time, and a share that is stated for live, are no finding."""
+    train, validation = _half_parted(1, later=True)
+    assert look(entities, validation, train).state == "clear"
+    train, validation = _half_parted(1, later=False)
+    assert look(entities, validation, train, settings=Audit(entity_overlap=0.6)).state == "clear"
+
+
 def test_split_by_entity_is_said_to_be_strict() -> None:
     """Validation rows of new entities only, where live ones return, are no leak but the other way round."""
     train = rows(3_000, 1, group=lambda rng, n: np.array([f"u{i}" for i in rng.integers(0, 300, n)]))

@@ -58,6 +58,16 @@ def test_what_rows_cost_decides_and_their_share_only_where_that_is_unknown(
     assert grave(value, inflation) == severity
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_the_unit_of_the_outcome_does_not_decide(unit: float) -> None:
+    """A root mean square that looks 10 % better than it is is grave in any unit, and one of .1 % in none."""
+    for share, severity in ((0.1, "critical"), (0.001, "info")):
+        gain = share * unit
+        bounds = Interval(value=gain, lower=0.9 * gain, upper=1.1 * gain)
+        inflation = Inflation(metric="rmse", stated=unit, repaired=unit + gain, gain=bounds, n=100)
+        assert grave(0.02, inflation) == severity
+
+
 def test_the_graver_of_two_severities() -> None:
     """In either order."""
     assert worst_of("info", "warning") == worst_of("warning", "info") == "warning"

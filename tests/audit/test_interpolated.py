@@ -41,6 +41,14 @@ def test_rows_made_after_the_split_are_information(times: float) -> None:
         assert finding.share.value == 0.0
 
 
+def test_a_column_of_one_file_only_hides_nothing() -> None:
+    """Fractions that only the training rows have are no column to be in line by: the finding is the same without."""
+    train, validation = split(with_synthetic(table(5_000, 1), 2.0, 2), 0.3, 3)
+    (finding,) = look(interpolated, validation, train).findings
+    more = train.assign(extra=np.random.default_rng(4).normal(size=len(train)))
+    assert look(interpolated, validation, more).findings == (finding,)
+
+
 def test_rows_learnt_by_heart_are_critical() -> None:
     """Where the scores of rows in line are right because training rows were made of them, the gain is measured."""
     rows = table(5_000, 1)

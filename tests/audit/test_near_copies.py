@@ -28,6 +28,31 @@ def test_rows_with_one_number_changed_are_found_with_their_share(share: float) -
     assert all(pair.train is not None and 0 <= pair.train < 4_000 for pair in finding.rows)
 
 
+def test_the_columns_that_differ_are_named() -> None:
+    """Of a copy with another number and another word, both columns are named, and nothing of what they hold."""
+    train, validation = table(4_000, 1), table(2_000, 2)
+    copied, places = plant(train, validation, 0.1, 3)
+    copied.loc[places, "x4"] += 3.0
+    copied.loc[places, "city"] = "elsewhere"
+    (finding,) = look(near_copies, copied, train).findings
+    notes = {pair.note for pair in finding.rows}
+    assert "differs in 2 of 9 columns: x4, city" in notes
+    assert len(notes) <= 3  # a training row may be as near by chance
+
+
+def test_columns_of_one_file_only_do_not_count() -> None:
+    """What one file lacks, numbers and words, tells no copy from its source, and is no column that differs."""
+    train, validation = table(4_000, 1), table(2_000, 2)
+    copied, places = plant(train, validation, 0.1, 3)
+    rng = np.random.default_rng(6)
+    copied = retyped(copied, places, 4).assign(extra=rng.normal(size=2_000), more=rng.normal(size=2_000))
+    train = train.assign(word=rng.choice(["a", "b", "c"], 4_000), number=rng.normal(size=4_000))
+    (finding,) = look(near_copies, copied, train).findings
+    assert finding.share is not None
+    assert finding.share.value == pytest.approx(0.1, abs=0.002)
+    assert all("1 of 9 columns" in pair.note for pair in finding.rows)
+
+
 @pytest.mark.parametrize(("spread", "least"), [(0.002, 0.99), (0.02, 0.99), (0.05, 0.9)])
 def test_rows_moved_by_noise_are_found(spread: float, least: float) -> None:
     """Of training rows with noise of .002 to .05 standard deviations in all numbers nearly all are found."""

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -15,6 +16,7 @@ from sentinel.audit.document import read_report, to_json
 from sentinel.audit.findings import AuditReport
 from sentinel.baseline.artifact import KIND
 from sentinel.summaries import wire
+from sentinel.summaries.layout import Layout
 from tests.audit.markers import KINDS, MANIFEST, NUMBERS, PREFIX, found_in, marked_rows
 
 CONFIG = """\
@@ -127,7 +129,7 @@ def test_what_a_model_complains_of_is_not_passed_on(
 def test_the_baseline_holds_but_what_is_declared(
     folder: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Of these rows a baseline keeps the names of categories and the edges of bins, as documented, and no more."""
+    """Of all values a baseline keeps words of categorical features and edges of bins, as documented, and no others."""
     caplog.set_level(logging.DEBUG)
     path = folder / "churn.baseline"
     files = [f"--{name}={folder / name}.parquet" for name in ("train", "validation")]
@@ -136,7 +138,17 @@ def test_the_baseline_holds_but_what_is_declared(
     shown = capfd.readouterr()
     assert found_in((shown.out + shown.err + caplog.text).encode()) == []
     header, arrays = wire.unpack(KIND, path.read_bytes())
-    assert found_in(repr(header).encode(), kinds=("pid", "grp", "img"), numbers=False) == []
+    others = tuple(kind for kind in KINDS if kind not in ("cat", "new"))
+    assert found_in(repr(header).encode(), kinds=others, numbers=False) == []
+    layout = Layout.from_bytes(header["layout"])
+    assert {name for name, _, words in layout.columns if words} == {"plan"}
+    bare = msgspec.structs.replace(
+        layout,
+        columns=tuple((name, kind, ()) for name, kind, _ in layout.columns),
+        features=tuple(msgspec.structs.replace(feature, edges=()) for feature in layout.features),
+        slices=tuple(msgspec.structs.replace(spec, values=()) for spec in layout.slices),
+    )
+    assert found_in(repr(msgspec.to_builtins(bare)).encode()) == []
     assert found_in(repr(header["meta"]).encode()) == []
     assert found_in(b"".join(array.tobytes() for array in arrays.values())) == []
 

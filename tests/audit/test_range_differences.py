@@ -9,9 +9,11 @@ from scipy import stats
 
 from sentinel.audit.bins import MISSING, REST, bin_numbers, bin_words, commonest, cuts_of
 from sentinel.audit.checks import range_differences
+from sentinel.audit.findings import CheckResult
 from sentinel.audit.shares import ShareGap, Shift, compare_histograms, compare_shares
 from sentinel.audit.units import FACTORS, other_unit
 from sentinel.stats.estimate import NotEnough
+from tests.audit.contexts import context_of
 from tests.audit.frames import look, rows
 
 N = 3_000
@@ -110,12 +112,62 @@ def test_values_outside_the_training_range_are_counted(share: float) -> None:
     assert "50" not in finding.detail.replace(f"{share:.1%}", "")
 
 
+def test_numbers_that_count_on_are_expected_beyond_the_training_rows_of_a_split_by_time() -> None:
+    """Numbers of orders go on after the cut: information; another number that leaves its range is a warning."""
+    every = rows(3_000, 14)
+    every["order"] = np.arange(3_000) * 7 + np.random.default_rng(3).integers(0, 50, 3_000)
+    train, validation = every.iloc[:2_000], every.iloc[2_000:].reset_index(drop=True)
+    severities = []
+    for judged in (validation, validation.assign(noise=validation["noise"] + 20.0)):
+        found = look(range_differences, judged, train).findings
+        severities += [(one.severity, one.columns) for one in found if one.share is not None]
+    assert severities == [("info", ("order",)), ("warning", ("noise", "order"))]
+
+
+def test_extremes_of_a_small_training_file_are_no_alarm() -> None:
+    """Of few training rows the extremes are passed by many validation rows of one law: 2 / 101 of them on average."""
+    rng = np.random.default_rng(11)
+    n_named = 0
+    for seed in range(60):
+        train, validation = rows(120, 3_000 + seed), rows(4_000, 4_000 + seed)
+        for frame in (train, validation):
+            frame["heavy"] = rng.standard_t(2, len(frame))
+        n_named += sum(one.share is not None for one in look(range_differences, validation, train).findings)
+    assert n_named == 0  # a chance of .001 a pair of files
+
+
+def test_chance_of_values_outside_is_that_of_random_orders() -> None:
+    """The law of how many lie beyond both extremes is that of shuffled ranks, by simulation."""
+    rng = np.random.default_rng(12)
+    n_train, n_validation, n_outside = 20, 60, 12
+    hits = 0
+    for _ in range(4_000):
+        trained = np.sort(rng.permutation(n_train + n_validation)[:n_train])
+        hits += int(trained[0] + n_train + n_validation - 1 - trained[-1]) >= n_outside
+    check = range_differences.start(context_of(rows(n_validation, 1), rows(n_train, 2)))
+    assert not isinstance(check, CheckResult)
+    by_chance = check._chance_outside(n_outside, n_train, n_validation)  # type: ignore[attr-defined]
+    assert by_chance == pytest.approx(hits / 4_000, abs=0.02)
+
+
 def test_outcomes_that_were_balanced_in_one_file_are_found() -> None:
     """A training file with its negatives thinned out differs in the outcome."""
     validation, train = _shuffled(8)
     kept = (train["outcome"] == 1) | (np.random.default_rng(1).random(N) < 0.3)
     named = {one.columns for one in look(range_differences, validation, train[kept]).findings}
     assert ("outcome",) in named
+
+
+def test_there_are_never_more_bins_than_planned() -> None:
+    """Common values that stay alone take the place of quantiles: continuous, whole, heavy and mixed, any order."""
+    rng = np.random.default_rng(13)
+    for seed in range(200):
+        mixed = np.concatenate([rng.poisson(rng.uniform(0.1, 30), 400), rng.standard_t(1, rng.integers(0, 300))])
+        for n_bins in (2, 16, 64):
+            cuts = cuts_of(rng.permutation(mixed), n_bins)
+            assert len(cuts) < n_bins, seed
+            assert (np.diff(cuts) > 0).all()
+            assert len(cuts) == 0 or cuts[0] > mixed.min()
 
 
 def test_odd_columns_do_no_harm() -> None:

@@ -10,17 +10,17 @@ import pytest
 from scipy import stats
 
 from sentinel.audit.columns import AuditColumns
-from sentinel.audit.rate_drift import FEWEST, N_PARTS, RateDrift, rate_drift
+from sentinel.audit.rate_drift import FEWEST, FINE_PARTS, N_PARTS, RateDrift, rate_drift
 from sentinel.audit.rows import AuditRows, RowDecoder
 from sentinel.config.model import Model
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
 
 
-def _rows(outcomes: np.ndarray[tuple[int], np.dtype[np.float64]]) -> AuditRows:
-    """A row a minute with these outcomes."""
+def _rows(outcomes: np.ndarray[tuple[int], np.dtype[np.float64]], seconds: int = 60) -> AuditRows:
+    """A row a minute, or at so many seconds from the next, with these outcomes."""
     columns = AuditColumns(numeric=(), categorical=(), outcome="outcome", predicted_at="at")
-    at = np.datetime64("2026-01-05", "us") + np.arange(len(outcomes)) * np.timedelta64(60, "s")
+    at = np.datetime64("2026-01-05", "us") + np.arange(len(outcomes)) * np.timedelta64(seconds, "s")
     table = pa.table({"outcome": outcomes, "at": pa.array(at)})
     model = Model(name="m", version="1", task="regression")
     return RowDecoder(model, columns).decode(table, "train", np.arange(len(outcomes)))
@@ -57,6 +57,27 @@ def test_steady_outcomes_are_hardly_ever_large() -> None:
         found = rate_drift(_rows((rng.random(1_000) < 0.2).astype(np.float64)))
         n_large += isinstance(found, RateDrift) and found.is_large
     assert n_large == 0
+
+
+def test_shocks_of_a_day_are_found_that_longer_stretches_average_away() -> None:
+    """Days that are up and down by turns leave ten stretches alike; forty of a day each show them, in full."""
+    rng = np.random.default_rng(5)
+    up = np.repeat(np.arange(40) % 2, 100)  # 40 days of 100 rows
+    outcomes = (rng.random(4_000) < np.where(up, 0.4, 0.2)).astype(np.float64)
+    found = rate_drift(_rows(outcomes, 865))
+    assert isinstance(found, RateDrift)
+    assert found.is_large
+    assert len(found.means) == FINE_PARTS
+    assert found.spread == pytest.approx(0.1 / outcomes.std(), abs=0.05)
+
+
+def test_the_cycle_of_a_day_is_no_shock() -> None:
+    """Nights below days return live: stretches shorter than a day are not looked at."""
+    rng = np.random.default_rng(6)
+    hour = np.arange(12_000) * 60 // 3_600 % 24  # a row a minute for 8 days
+    found = rate_drift(_rows((rng.random(12_000) < np.where(hour < 12, 0.4, 0.2)).astype(np.float64)))
+    assert isinstance(found, RateDrift)
+    assert len(found.means) == N_PARTS
 
 
 def test_order_of_rows_does_not_matter() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -9,6 +12,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from sentinel.audit.findings import Inflation
+from sentinel.audit.memo import Memo
+from sentinel.audit.refit import Measured, refit
 from sentinel.audit.rescoring import MOST_SUSPECTS, NO_MODEL, REFITTED, UPPER_BOUND, Rescorer, one_value, shuffled
 from sentinel.stats.estimate import NotEnough
 from tests.audit.contexts import context_of
@@ -67,9 +72,42 @@ def test_without_a_model_it_says_what_to_give() -> None:
 
 def test_only_so_many_are_tried() -> None:
     """Fits may take minutes: after the strongest suspects it says so."""
-    rescorer = Rescorer(context_of(rows(300, 6), score_with=by_both))
-    tried = [rescorer.without("x") for _ in range(MOST_SUSPECTS + 1)]
+    context = context_of(rows(300, 6), score_with=by_both)
+    rescorer = Rescorer(context)
+    columns = ["x", "noise", "plan", "outcome_at"]
+    tried = [rescorer.without(name) for name in columns]
     assert [isinstance(one, Inflation) for one in tried] == [True] * MOST_SUSPECTS + [False]
+    assert rescorer.without("x") is tried[0]  # what is known costs nothing
+    assert Rescorer(context).without("plan") is tried[2]  # whichever check asked for it
+
+
+def test_a_fit_is_made_once_for_all_checks() -> None:
+    """Two checks that suspect one feature, and one that fits to the split as it is, share two fits."""
+    fits: list[bool] = []
+    told: list[str] = []
+
+    def fit(train: pd.DataFrame, asked: pd.DataFrame) -> npt.NDArray[np.float64]:
+        fits.append("x" in train.columns)
+        return asked["x" if "x" in asked else "noise"].to_numpy()
+
+    context = replace(context_of(rows(600, 11), rows(600, 12), fit_with=fit), tell=told.append)
+    first, second = Rescorer(context).without("x"), Rescorer(context).without("x")
+    is_train = np.arange(1_200) < 600
+    stated = refit(context, is_train, ~is_train)
+    assert isinstance(first, Inflation)
+    assert first is second
+    assert isinstance(stated, Measured)
+    assert stated.value.value == first.stated
+    assert fits == [True, False]
+    assert told == ["fitting to 600 rows, with every feature", "fitting to 600 rows, without x"]
+
+
+def test_a_copy_remembers_nothing() -> None:
+    """What goes to another process takes no frames and no scores with it."""
+    memo = Memo()
+    memo.once("question", lambda: "answer")
+    assert "question" in memo
+    assert "question" not in pickle.loads(pickle.dumps(memo))
 
 
 def test_columns_keep_their_type() -> None:

@@ -43,6 +43,18 @@ def test_categories_of_validation_rows_only_are_counted(share: float) -> None:
     assert "1 such categories" in finding.detail
 
 
+def test_categories_of_single_entities_are_chance() -> None:
+    """Each entity keeps to a district of its 60, in all of its twelve rows: other entities bring some that are new."""
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        validation, train = _shuffled(seed, 600)
+        for frame, name in ((validation, "v"), (train, "t")):
+            who = rng.integers(0, 50, 600)
+            frame["group"] = [f"{name}{one}" for one in who]
+            frame["district"] = np.array([f"d{one}" for one in rng.integers(0, 60, 50)])[who]
+        assert look(schema_differences, validation, train).state == "clear", seed
+
+
 def test_categories_that_time_brings_are_good_to_know() -> None:
     """Where validation comes after training, a tenth of new categories is no fault; a third is one."""
     train, validation = rows(N, 1), rows(N, 2, first_hour=N)
@@ -117,13 +129,14 @@ def test_copies_of_a_vocabulary_add_up() -> None:
     values, others = rng.integers(1, 400, 900).astype(np.uint64), rng.integers(1, 500, 900).astype(np.uint64)
     buckets = rng.integers(0, 32, 900)
     whole = Vocabulary()
-    whole.train(values)
+    entities = rng.integers(1, 60, 900).astype(np.uint64)
+    whole.train(values, entities)
     total = Vocabulary()
-    for part in np.array_split(values, 3):
+    for places in np.array_split(np.arange(900), 3):
         copy = Vocabulary()
-        copy.train(part)
+        copy.train(values[places], entities[places])
         total.add_train(copy)
-    copies = [Vocabulary(total.words, total.n_rows) for _ in range(3)]
+    copies = [Vocabulary(total.words, total.n_rows, total.first, total.last) for _ in range(3)]
     for copy, places in zip(copies, np.array_split(np.arange(900), 3), strict=True):
         copy.validation(others[places], buckets[places])
         total.add_validation(copy)
@@ -131,14 +144,19 @@ def test_copies_of_a_vocabulary_add_up() -> None:
     np.testing.assert_array_equal(total.words, whole.words)
     np.testing.assert_array_equal(total.new_words, whole.new_words)
     np.testing.assert_array_equal(total.n_new, whole.n_new)
+    of_one = [len(rows) for word in set(values) if len(set(entities[(rows := np.flatnonzero(values == word))])) == 1]
+    assert total.chance == whole.chance == pytest.approx(sum(of_one) / 900)
+    alone = Vocabulary()
+    alone.train(values, np.arange(1, 901, dtype=np.uint64))
     once = (np.unique(values, return_counts=True)[1] == 1).sum()
-    assert total.chance == pytest.approx(once / 900)  # Good's estimate
+    assert alone.chance == pytest.approx(once / 900)  # Good's estimate
 
 
 def test_a_column_of_too_many_categories_is_given_up() -> None:
     """Beyond the most that are remembered nothing is said of it."""
     full = Vocabulary()
-    full.train(np.arange(1, MOST + 10, dtype=np.uint64))
+    words = np.arange(1, MOST + 10, dtype=np.uint64)
+    full.train(words, words)
     full.validation(np.array([10**9], np.uint64), np.zeros(1, np.int64))
     assert full.is_full
     assert full.n_new.sum() == 0

@@ -11,8 +11,9 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
+from sentinel.audit.bins import cuts_of
 from sentinel.audit.checks import single_features
-from sentinel.audit.feature_bins import MOST_CELLS, N_BINS, FeatureBins, OutcomeKinds, cuts_of, held
+from sentinel.audit.feature_bins import MOST_CELLS, N_BINS, FeatureBins, OutcomeKinds, held
 from sentinel.audit.inflation import N_BUCKETS
 from sentinel.audit.power import say
 from tests.audit.frames import look, rows
@@ -242,10 +243,10 @@ def test_memory_is_bounded() -> None:
 
 def test_few_values_have_a_bin_each() -> None:
     """Up to 64 values are told apart, and of more the common ones are not mixed with others."""
-    assert cuts_of(np.arange(N_BINS, dtype=np.float64)).tolist() == list(range(1, N_BINS))
+    assert cuts_of(np.arange(N_BINS, dtype=np.float64), N_BINS).tolist() == list(range(1, N_BINS))
     zeros = np.concatenate([np.zeros(900), np.linspace(1.0, 2.0, 200)])
-    assert cuts_of(zeros)[0] == 1.0
-    assert cuts_of(np.empty(0)).size == 0
+    assert cuts_of(zeros, N_BINS)[0] == 1.0
+    assert cuts_of(np.empty(0), N_BINS).size == 0
 
 
 def test_the_interval_holds_the_area_most_of_the_time() -> None:

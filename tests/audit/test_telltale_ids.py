@@ -73,6 +73,23 @@ def test_a_file_sorted_by_outcome_is_a_fault(share: float, severity: str) -> Non
     assert (finding.cause, finding.severity, finding.columns) == ("data_quality_fault", severity, ())
 
 
+@pytest.mark.parametrize("keys", [["score"], ["x"], ["plan", "x"], ["plan"]], ids=",".join)
+def test_a_file_sorted_by_what_tells_the_outcome_says_nothing_more(keys: list[str]) -> None:
+    """Look-alike: the order of rows tells the outcome as well as the column they are sorted by, which is no fault."""
+    pair = []
+    for seed in (1, 2):
+        frame = rows(N, seed)
+        frame["x"] *= 3.0
+        frame["score"] = 1.0 / (1.0 + np.exp(-frame["x"]))
+        frame["outcome"] = (np.random.default_rng(seed).random(N) < frame["score"]).astype(np.int64)
+        if keys == ["plan"]:
+            frame["plan"] = np.where(frame["outcome"] == (np.random.default_rng(9).random(N) < 0.95), "a", "b")
+        pair.append(frame.sort_values(keys, ascending=seed == 1, ignore_index=True))
+    assert named(*pair) == []
+    mixed = pair[0].sort_values(["outcome", *keys], ignore_index=True)
+    assert named(mixed, pair[1]) == [("warning", ())]  # what says more than the column is the outcome itself
+
+
 def test_what_follows_the_time_says_nothing() -> None:
     """Look-alike: the base rate drifts and swings within the day; places and ids follow the time."""
     for seed in range(5):
@@ -142,3 +159,44 @@ def test_odd_ids_break_nothing(column: str | None) -> None:
     frame = files(11, 400)[0].assign(prediction_id=pd.Series([column] * 400, dtype="str"))
     assert named(frame) == []
     assert named(frame.drop(columns="predicted_at")) == []
+
+
+@pytest.mark.parametrize(("apart", "severity"), [(1.0, "warning"), (0.5, "warning"), (0.2, "info")])
+def test_entities_numbered_by_outcome_are_named_once_each(apart: float, severity: str) -> None:
+    """Of 1,500 entities with two rows each, those that end well have the higher numbers: in training rows alone."""
+    validation, train = files(12)
+    rng = np.random.default_rng(12)
+    entity = np.repeat(np.arange(N // 2), 2)
+    good = rng.random(N // 2) < 0.5
+    number = rng.permutation(N // 2) + 1_000_000 * (good & (rng.random(N // 2) < apart))
+    train = train.assign(group=number[entity], outcome=good[entity].astype(int))
+    validation = validation.assign(group=rng.permutation(N) + 5_000_000)
+    findings = [one for one in look(telltale_ids, validation, train).findings if "number" in one.title]
+    assert [(one.severity, one.columns, one.cause) for one in findings] == [(severity, ("group",), "target_leakage")]
+    assert findings[0].no_inflation
+
+
+@pytest.mark.parametrize("form", ["{}", "c{:05d}", "{}.0"])
+def test_entities_that_differ_are_honest(form: str) -> None:
+    """Look-alike: each entity has a rate of its own, from none to all, and twenty rows; its name knows nothing of it.
+
+    A tree that may split on the number of such an entity would tell its outcomes with an AUC of .83.
+    """
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        rate, names = rng.random(60), rng.permutation(100_000)[:60]
+        pair = []
+        for frame in files(seed, 1_200):
+            entity = rng.integers(0, 60, 1_200)
+            written = np.array([form.format(name) for name in names])
+            outcome = (rng.random(1_200) < rate[entity]).astype(int)
+            group = written.astype(np.float64)[entity] if form == "{}.0" else written[entity]
+            pair.append(frame.assign(group=group, outcome=outcome))
+        assert named(*pair) == [], seed
+
+
+@pytest.mark.parametrize("group", [None, "", "one", 7])
+def test_odd_entities_break_nothing(group: object) -> None:
+    """Entities that are missing, empty or all the same have no order."""
+    frame = files(13, 400)[0].assign(group=pd.Series([group] * 400))
+    assert named(frame) == []

@@ -147,6 +147,16 @@ def test_a_check_that_fails_is_no_pass(
     assert 'id="broken"' in (folder / "a.html").read_text(encoding="utf-8")
 
 
+def test_rows_without_an_outcome_are_not_passed_over(audit: Audit, folder: Path, capsys: Capture) -> None:
+    """Where the outcome has another name hardly anything can be found: standard error says so, and how to name it."""
+    frame = pd.read_parquet(folder / "honest.parquet").rename(columns={"outcome": "churned"})
+    frame.to_parquet(folder / "renamed.parquet", index=False)
+    assert audit("renamed", "--quiet", "--format", "json") == 0
+    shown = capsys.readouterr()
+    assert shown.err.startswith("sentinel: There is no column 'outcome', ")
+    assert "(outcome: NAME, " in json.loads(shown.out)["notes"][0]
+
+
 def test_a_finding_comes_before_a_check_that_fails(audit: Audit, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where both happen the status is that of the finding, if the gate names it."""
     option = _failing(folder, monkeypatch)

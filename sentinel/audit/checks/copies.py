@@ -7,10 +7,12 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
+from sentinel.audit.cells import Cells
 from sentinel.audit.check import Check, Context
 from sentinel.audit.excess import SURE, excess, grave, twin_variance
 from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
 from sentinel.audit.inflation import InflationTally, scoring
+from sentinel.audit.repeats import Repeated, repeats
 from sentinel.audit.rows import AuditRows
 from sentinel.events.batch import I64, U64, Bool
 from sentinel.stats.estimate import NotEnough
@@ -40,8 +42,9 @@ class _Copies:
         self._numbers: list[npt.NDArray[np.unsignedinteger]] = []
         self._sorted: U64 | None = None
         self._order: npt.NDArray[np.unsignedinteger] = np.empty(0, self._number_type)
-        self._n_train = self._n_repeated = 0
+        self._n_train = self._n_repeated = self._n_distinct = 0
         self._n = self._n_copied = 0
+        self._validation = Cells(context.n_validation)
         self._pairs: list[RowPair] = []
         how = scoring(context)
         self._tally = None if isinstance(how, NotEnough) else InflationTally(how)
@@ -62,6 +65,7 @@ class _Copies:
         copied, at = self._find(rows.prints)
         self._n += len(rows)
         self._n_copied += int(copied.sum())
+        self._validation.add(rows.prints, np.zeros(len(rows), np.int64), np.zeros(len(rows)), rows.numbers)
         if self._tally is not None:
             self._tally.add(rows, copied)
         for row in np.flatnonzero(copied)[:MOST_ROWS].tolist():
@@ -72,6 +76,7 @@ class _Copies:
         """Take in the counts and the first pairs of another copy."""
         self._n += other._n
         self._n_copied += other._n_copied
+        self._validation.merge(other._validation)
         self._pairs += other._pairs
         self._keep_first()
         if self._tally is not None and other._tally is not None:
@@ -102,6 +107,7 @@ class _Copies:
         repeated = np.flatnonzero(np.append(same, False)[: len(prints)] | np.append(False, same)[: len(prints)])
         numbers[repeated] = numbers[repeated][np.lexsort((numbers[repeated], prints[repeated]))]
         self._n_train, self._n_repeated = len(prints), len(repeated)
+        self._n_distinct = len(prints) - int(np.count_nonzero(same))
         self._sorted, self._order = prints, numbers
         return prints
 
@@ -118,7 +124,7 @@ class _Copies:
             detail += (
                 f"; {share:.2%} are there, {natural:.2%} of training rows have a twin, {least:.2%} more would show"
             )
-            return found(NAME, (), detail)
+            return found(NAME, self._repeats(), detail)
         measured = None if self._tally is None else self._tally.inflation()
         inflation = measured if isinstance(measured, Inflation) else None
         finding = Finding(
@@ -139,4 +145,14 @@ class _Copies:
             rows=tuple(self._pairs),
             n_rows=self._n_copied,
         )
-        return found(NAME, (finding,), detail)
+        return found(NAME, (finding, *self._repeats()), detail)
+
+    def _repeats(self) -> tuple[Finding, ...]:
+        """Rows that repeat each other within a file; of the smaller one or of training rows, by the other's rows."""
+        fitted = Repeated(self._n_train, self._n_repeated, self._n_distinct)
+        said = [repeats(NAME, "train", fitted, self._n_copied, self._n)]
+        if self._n <= self._n_train:
+            copies = self._validation.counted()[2]
+            judged = Repeated(int(copies.sum()), int(copies[copies >= 2].sum()), len(copies))
+            said.append(repeats(NAME, "validation", judged, self._n_copied, self._n))
+        return tuple(one for one in said if one is not None)

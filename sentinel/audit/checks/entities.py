@@ -154,7 +154,8 @@ class _Entities:
         if share >= expected.lower:
             return found(NAME, (), detail)
         measured = None if self._tally is None else self._tally.inflation()
-        if self._later or share < NOTEWORTHY or not (is_costly(measured) and _carries(signal)):
+        may_tell = self._stated is None and not self._later and share >= NOTEWORTHY
+        if not (may_tell and is_costly(measured) and _carries(signal)):
             return found(NAME, (), f"{detail}; fewer than live, so the estimate is rather too strict")
         said = (
             f"{detail}. Files of one time, parted at random, would show as many: entities were parted, and not all of "

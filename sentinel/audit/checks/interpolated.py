@@ -46,6 +46,7 @@ def start(context: Context) -> CheckResult:
         why = f"fewer than two classes have {FEWEST} training rows with an outcome"
         return not_checked(NAME, why, "outcomes of the training rows")
     columns = np.any([telling(train.numeric[:, train.outcomes == c]) for c in classes], axis=0)
+    columns &= context.columns.in_both(context.columns.numeric)
     n_columns = int(columns.sum())
     if n_columns < FEWEST_COLUMNS:
         why = f"{n_columns} numeric columns hold fractions, mostly distinct; rows are in line by chance in so few"

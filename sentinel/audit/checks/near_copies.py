@@ -46,11 +46,12 @@ def start(context: Context) -> Check | CheckResult:
     """Needs training rows and a few columns in both files."""
     if context.n_train == 0 or context.train is None:
         return not_checked(NAME, "there are no training rows", "--train")
-    columns = (*context.columns.numeric, *context.columns.categorical)
+    both = _Both.of(context)
+    columns = both.names
     if len(columns) < FEWEST_COLUMNS:
         why = f"the files share {len(columns)} numeric and categorical columns"
         return not_checked(NAME, why, f"files of at least {FEWEST_COLUMNS} such columns")
-    train, validation = context.train, context.validation
+    train, validation = both.rows(context.train), both.rows(context.validation)
     chosen = _some(len(validation), MOST_SOUGHT, context)
     # Half of the sample at most: bins are chosen by how often the other half comes near.
     control = _some(len(train), min(MOST_SOUGHT, len(train) // 2), context)
@@ -67,14 +68,38 @@ def start(context: Context) -> Check | CheckResult:
     if index is None or not len(chosen) or not len(control):
         why = "too few rows, or inputs so coarse that nearly every row has many others next to it"
         return not_checked(NAME, why, "more rows, or features that tell rows apart")
-    return _NearCopies(context, columns, sought, index, chosen)
+    return _NearCopies(context, both, sought, index, chosen)
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """The columns that both files have: by others no row of one resembles a row of the other."""
+
+    names: tuple[str, ...]
+    numeric: I64
+    categories: I64
+
+    @classmethod
+    def of(cls, context: Context) -> _Both:
+        """Plan."""
+        columns = context.columns
+        numeric, categories = (np.flatnonzero(columns.in_both(some)) for some in (columns.numeric, columns.categorical))
+        names = (*(columns.numeric[j] for j in numeric), *(columns.categorical[j] for j in categories))
+        return cls(names, numeric, categories)
+
+    def rows(self, rows: AuditRows) -> AuditRows:
+        """The same rows without the other columns."""
+        if len(self.numeric) == len(rows.numeric) and len(self.categories) == len(rows.categories):
+            return rows
+        return replace(rows, numeric=rows.numeric[self.numeric], categories=rows.categories[self.categories])
 
 
 class _NearCopies:
     """Holds the rows that are looked for and the best that was found for each."""
 
-    def __init__(self, context: Context, columns: tuple[str, ...], sought: Sought, index: Index, chosen: I64) -> None:
-        self._columns = columns
+    def __init__(self, context: Context, both: _Both, sought: Sought, index: Index, chosen: I64) -> None:
+        self._both = both
+        self._columns = both.names
         self._sought = sought
         self._nearest = Nearest(sought, index)
         self._n_train = context.n_train
@@ -82,7 +107,7 @@ class _NearCopies:
         self._n = len(chosen)
         self._continuous = _n_continuous(sought.coarse) >= _CONTINUOUS_COLUMNS
         self._width = index.blocking.width
-        self._n_numeric = len(context.columns.numeric)
+        self._n_numeric = len(both.numeric)
         # The rows as they stand in the file are no longer needed, and would go to every worker.
         self._rows = replace(context.validation, table=context.validation.table.select([]))
         how = scoring(context)
@@ -90,7 +115,7 @@ class _NearCopies:
 
     def train(self, rows: AuditRows) -> None:
         """Look training rows up among those that are looked for."""
-        self._nearest.add(rows)
+        self._nearest.add(self._both.rows(rows))
 
     def add_train(self, other: Self) -> None:
         """Take in what another copy found."""
@@ -204,7 +229,9 @@ class _NearCopies:
         edits, distance = int(self._nearest.edits[place]), float(self._nearest.distance[place])
         n = len(self._columns)
         if edits <= 2:
-            note = f"differs in {edits} of {n} columns" if edits else "differs in dates, texts or identifiers only"
+            names = (self._columns[j] for j in np.unique(self._nearest.differing[place]) if j >= 0)
+            note = f"differs in {edits} of {n} columns: {', '.join(names)}"
+            note = note if edits else "differs in dates, texts or identifiers only"
             row, similarity = int(self._nearest.by_edits[place]), (n - edits) / n
         else:
             note = f"numbers differ by {distance:.2g} standard deviations"

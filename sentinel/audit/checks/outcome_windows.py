@@ -33,6 +33,10 @@ TITLE: Final = "training outcomes from the time of the validation rows"
 NOTEWORTHY: Final = 0.01
 """Share of training rows with outcomes from beyond the cut that is worth a warning: fewer cannot move a fit."""
 
+WORRYING: Final = 0.05
+"""The same, from which a measured gain is taken for theirs: early and late rows differ in other ways, too (measured: of
+100 honest simulated worlds one, with 2 %, seemed to gain .017)."""
+
 
 def start(context: Context) -> Check | CheckResult:
     """Needs a split in time, and the times of the training outcomes."""
@@ -140,7 +144,7 @@ class _OutcomeWindows:
 def _severity(share: float, measured: Inflation | NotEnough | None) -> Severity:
     if share < NOTEWORTHY or is_harmless(measured):
         return "info"
-    return "critical" if is_costly(measured) else "warning"
+    return "critical" if share >= WORRYING and is_costly(measured) else "warning"
 
 
 def _has_outcome_time(rows: AuditRows) -> Bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Final, Self
 
 import numpy as np
+from scipy import stats
 
 from sentinel.audit.bins import MISSING, WIDTH, bin_numbers, bin_words, commonest, cuts_of
 from sentinel.audit.check import Check, Context
+from sentinel.audit.faults import unlike
 from sentinel.audit.findings import CheckResult, Finding, Interval, Plot, Series, Severity, found, not_checked
 from sentinel.audit.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.order import is_later
@@ -17,6 +20,7 @@ from sentinel.audit.shares import ShareGap, Shift, compare_histograms, compare_s
 from sentinel.audit.units import OtherUnit, other_unit
 from sentinel.audit.wording import listed
 from sentinel.events.batch import F64, I64, U64
+from sentinel.events.times import BAD_TIME
 
 NAME: Final = "range_differences"
 TITLE: Final = "features distributed otherwise in validation than in training"
@@ -27,9 +31,12 @@ OUTSIDE: Final = 0.01
 """Share of validation values outside the range of the training values that is worth a line."""
 BROKEN: Final = 0.2
 """From here on it is a fault even where the files are of two times."""
+CLOCK: Final = 0.97
+"""Rank correlation with the time from which a number is a clock: the time cut into four parts has that."""
+_MOST_RANKED: Final = 2_000
+"""Training rows ranked for it."""
 FALSE_ALARMS: Final = 0.001
 """Chance of any finding by chance, over all columns."""
-_NO_INFLATION: Final = "a difference between the files makes the estimate wrong in a direction that is not known"
 
 
 def start(context: Context) -> Check | CheckResult:
@@ -58,6 +65,8 @@ class _Ranges:
         units = {name: other_unit(first, second) for name, first, second in pairs}
         self._units: dict[str, OtherUnit] = {name: unit for name, unit in units.items() if unit is not None}
         self._counts = np.zeros((2, len(self._names) + 1, WIDTH, N_BUCKETS), np.int64)
+        self._clocks = _clocks(context, train) if self._later else frozenset()
+        self._rows_each = _rows_each(train), _rows_each(validation)
         self._low: F64 = np.full(self._n_numeric, np.inf)
         self._high: F64 = np.full(self._n_numeric, -np.inf)
         self._n_outside = np.zeros((self._n_numeric, N_BUCKETS), np.int64)
@@ -123,7 +132,8 @@ class _Ranges:
                 f"{name}: {one.name} takes the distance of the distributions from {one.before:.2f} to {one.after:.2f}"
                 for name, one in self._units.items()
             )
-            yield _finding(
+            yield unlike(
+                NAME,
                 tuple(self._units),
                 "critical",
                 f"{listed(tuple(self._units))} changed unit between the files",
@@ -137,7 +147,8 @@ class _Ranges:
         if not moved:
             return
         said = "; ".join(f"{name} {one.excess:.2f} (AUC {one.area:.2f})" for name, one in list(moved.items())[:10])
-        yield _finding(
+        yield unlike(
+            NAME,
             tuple(moved),
             self._severity,
             f"{listed(tuple(moved))} {'is' if len(moved) == 1 else 'are'} distributed otherwise in validation",
@@ -154,13 +165,17 @@ class _Ranges:
             share = compare_shares((np.zeros(N_BUCKETS, np.int64), n_train), (self._n_outside[j], n_validation))
             if not isinstance(share, ShareGap) or name in self._units:
                 continue
-            if share.validation >= OUTSIDE and share.p_value < self._alpha and np.isfinite(self._low[j]):
+            by_chance = self._chance_outside(int(self._n_outside[j].sum()), int(n_train.sum()), int(n_validation.sum()))
+            sure = max(share.p_value, by_chance) < self._alpha
+            if share.validation >= OUTSIDE and sure and np.isfinite(self._low[j]):
                 outside[name] = share
         if not outside:
             return
         name, worst = max(outside.items(), key=lambda item: item[1].validation)
-        expected = self._later and worst.validation < BROKEN
-        yield _finding(
+        strange = [one for one, share in outside.items() if share.validation >= BROKEN and one not in self._clocks]
+        expected = self._later and not strange
+        yield unlike(
+            NAME,
             tuple(outside),
             "info" if expected else "warning",
             f"values of {listed(tuple(outside))} lie outside the range of the training rows",
@@ -172,13 +187,27 @@ class _Ranges:
             chance=2 / (int(n_train.sum()) + 1),
         )
 
+    def _chance_outside(self, n_outside: int, n_train: int, n_validation: int) -> float:
+        """Chance of as many validation rows beyond the extremes of the training rows, if all are of one law.
+
+        Notes
+        -----
+        In the order of values each row is a training row with the same chance. So how many validation rows lie beyond
+        the outermost training row, at both ends together, is the number of failures before the second success:
+        negative binomial. Rows of one entity go together: entities are counted in the place of rows.
+        """
+        trained, judged = n_train / self._rows_each[0], n_validation / self._rows_each[1]
+        at_least = math.ceil(n_outside / self._rows_each[1])
+        return float(stats.nbinom.sf(at_least - 1, 2, trained / (trained + judged)))
+
     def _of_outcome(self) -> Iterator[Finding]:
         counts = self._counts[:, -1, :-2]
         shift = compare_histograms(counts[0], counts[1])
         if self._outcome is None or not isinstance(shift, Shift):
             return
         if shift.excess >= MOVED and shift.p_value < self._alpha:
-            yield _finding(
+            yield unlike(
+                NAME,
                 (self._outcome,),
                 self._severity,
                 "the outcomes of validation rows are distributed otherwise than those of training rows",
@@ -207,37 +236,30 @@ class _Ranges:
         return FALSE_ALARMS / (2 * len(self._names) + 1)
 
 
+def _clocks(context: Context, train: AuditRows) -> frozenset[str]:
+    """Numbers that only count on with the time, as those of orders: later rows lie beyond them by themselves."""
+    timed = np.flatnonzero(train.times != BAD_TIME)
+    some = timed[:: max(-(-len(timed) // _MOST_RANKED), 1)]
+    names = []
+    for name, values in zip(context.columns.numeric, train.numeric[:, some], strict=True):
+        known = np.isfinite(values)
+        if len(np.unique(values[known])) > 2:
+            order = stats.spearmanr(values[known], train.times[some][known]).statistic
+            names += [name] if abs(order) >= CLOCK else []
+    return frozenset(names)
+
+
+def _rows_each(rows: AuditRows) -> float:
+    """Rows of an entity, on average, rows without one counting as one each."""
+    n_entities = len(np.unique(rows.groups[rows.groups != 0])) + int((rows.groups == 0).sum())
+    return len(rows) / max(n_entities, 1) if len(rows) else 1.0
+
+
 _MENDS: Final[Mapping[Severity, str]] = {
     "info": "Expect the model to age as fast live; validate on the newest rows and watch these features.",
     "warning": "Find the step that treats the files apart (filter, join, default, imputation), or the rule that chose "
     "the rows, and split again.",
 }
-
-
-def _finding(
-    names: tuple[str, ...],
-    severity: Severity,
-    title: str,
-    detail: str,
-    mend: str,
-    *,
-    share: Interval | None = None,
-    chance: float | None = None,
-    plot: Plot | None = None,
-) -> Finding:
-    return Finding(
-        check=NAME,
-        cause="data_quality_fault",
-        severity=severity,
-        title=title,
-        detail=detail,
-        mend=mend,
-        columns=names,
-        share=share,
-        chance=chance,
-        no_inflation=_NO_INFLATION,
-        plots=() if plot is None else (plot,),
-    )
 
 
 def _bars(shifts: Mapping[str, Shift]) -> Plot:

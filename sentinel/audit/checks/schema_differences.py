@@ -11,7 +11,8 @@ import pyarrow as pa
 from scipy import stats
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.findings import CheckResult, Finding, Interval, Plot, Series, Severity, found, not_checked
+from sentinel.audit.faults import unlike
+from sentinel.audit.findings import CheckResult, Finding, Interval, Plot, Series, found, not_checked
 from sentinel.audit.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.order import is_later
 from sentinel.audit.rows import MISSING_CATEGORY, AuditRows
@@ -32,7 +33,6 @@ BROKEN_GAP: Final = 0.2
 """From here on it is a fault even where the files are of two times."""
 FALSE_ALARMS: Final = 0.001
 """Chance of any finding by chance, over all columns."""
-_NO_INFLATION: Final = "a difference between the files makes the estimate wrong in a direction that is not known"
 
 
 def start(context: Context) -> Check | CheckResult:
@@ -108,7 +108,8 @@ class _Differences:
             if names:
                 here, there = _CALLED[side], _CALLED[other]
                 # A model cannot read what its training rows lack, but it may have read what validation lacks.
-                yield _finding(
+                yield unlike(
+                    NAME,
                     names,
                     "warning" if side == "train" else "info",
                     f"only the {here} rows have {listed(names)}",
@@ -119,7 +120,8 @@ class _Differences:
     def _kinds(self) -> Iterator[Finding]:
         if self._types:
             said = "; ".join(f"{name}: {first}, then {second}" for name, (first, second) in self._types.items())
-            yield _finding(
+            yield unlike(
+                NAME,
                 tuple(self._types),
                 "warning",
                 f"{listed(tuple(self._types))} changed type between the files",
@@ -152,7 +154,8 @@ class _Differences:
             f"{each.chance:.1%})"
             for name, each in new.items()
         )
-        return _finding(
+        return unlike(
+            NAME,
             tuple(new),
             "info" if expected else "warning",
             f"validation rows have categories of {listed(tuple(new))} that training has never met",
@@ -176,7 +179,8 @@ class _Differences:
         worst = max(gaps.values(), key=lambda gap: abs(gap.gap.value))
         broken = abs(worst.gap.value) >= BROKEN_GAP or not self._later
         said = "; ".join(f"{name} {one.train:.1%} and {one.validation:.1%}" for name, one in gaps.items())
-        yield _finding(
+        yield unlike(
+            NAME,
             tuple(gaps),
             "warning" if broken else "info",
             f"values of {listed(tuple(gaps))} are missing more often in one file",
@@ -231,32 +235,6 @@ def _kind(kind: pa.DataType) -> str:
         kind = kind.value_type
     named = ((pa.types.is_null, "nothing"), (pa.types.is_boolean, "boolean"), (is_number, "number"), (is_text, "text"))
     return next((word for holds, word in named if holds(kind)), "time" if pa.types.is_temporal(kind) else str(kind))
-
-
-def _finding(
-    names: tuple[str, ...],
-    severity: Severity,
-    title: str,
-    detail: str,
-    mend: str,
-    *,
-    share: Interval | None = None,
-    chance: float | None = None,
-    plot: Plot | None = None,
-) -> Finding:
-    return Finding(
-        check=NAME,
-        cause="data_quality_fault",
-        severity=severity,
-        title=title,
-        detail=detail,
-        mend=mend,
-        columns=names,
-        share=share,
-        chance=chance,
-        no_inflation=_NO_INFLATION,
-        plots=() if plot is None else (plot,),
-    )
 
 
 def _bars(gaps: Mapping[str, ShareGap]) -> Plot:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -12,11 +12,12 @@ import pyarrow as pa
 from sentinel.audit.check import Check, Context
 from sentinel.audit.feature_bins import OutcomeKinds, plan_kinds
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Severity, found, not_checked
-from sentinel.audit.id_marks import IdMark, id_marks
+from sentinel.audit.id_marks import IdMark, entity_marks, id_marks
 from sentinel.audit.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.power import MINIMUM, Power, crossed_within
 from sentinel.audit.rescoring import Rescorer
 from sentinel.audit.rows import AuditRows, SideName
+from sentinel.audit.sorting import sorting_bins
 from sentinel.events.batch import F64, I64
 from sentinel.events.times import BAD_TIME
 
@@ -33,6 +34,8 @@ NOTEWORTHY: Final = 0.55
 FOLLOWS: Final = 0.97
 """Rank correlation with the time, from which an order is the time's: what cycles within the day, or the week, it tells,
 too, so that only what is ``STRONG`` counts. A time cut into four parts has .97."""
+NO_MORE: Final = 0.02
+"""AUC by which the place in the file may say more than a column that the file is sorted by, for its finer bins."""
 CHANCE: Final = 0.01
 """Of one finding or more where nothing tells anything."""
 
@@ -41,6 +44,8 @@ _MEND: Final = {
     "what comes; shuffle before any split by place, and check that none was made.",
     "id": "Leave the identifier out of the model, and find out how rows are named: numbers given after the outcome, or "
     "by a system that only sees one kind of row, give it away.",
+    "entity": "Find out how entities are named, and how the file was put together: numbers given after the outcome, or "
+    "rows joined outcome by outcome, give it away to every feature that is made from the entity.",
     "date": "Leave the date out, or use it only where it lies before the prediction; fit again and estimate again.",
 }
 
@@ -79,7 +84,15 @@ class _Look:
 
 
 def _looks(context: Context, every: AuditRows) -> Iterator[_Look]:
+    every = _read_only(context, every)
     rows = _thinned(every)
+    yield from _looks_at(context, rows, id_marks(context, rows))
+    _, firsts = np.unique(every.groups, return_index=True)
+    one_each = _thinned(_taken(every, np.sort(firsts[every.groups[firsts] != 0])))
+    yield from _looks_at(context, one_each, entity_marks(context, one_each))
+
+
+def _looks_at(context: Context, rows: AuditRows, marks: Iterator[IdMark]) -> Iterator[_Look]:
     kinds = _two_kinds(plan_kinds(context), rows.outcomes)
     known = np.isfinite(rows.outcomes)
     if kinds is None or not known.any():
@@ -87,22 +100,38 @@ def _looks(context: Context, every: AuditRows) -> Iterator[_Look]:
     kind, n_kinds = kinds
     stratum, timed = _strata(rows)
     bucket = buckets_of(rows)
-    for mark in id_marks(context, rows):
-        width = int(mark.bins.max()) + 1
+
+    def told(bins: I64) -> Power | None:
+        width = int(bins.max()) + 1
         shape = (N_BUCKETS, N_STRATA, width, n_kinds)
-        code = ((bucket * N_STRATA + stratum) * width + mark.bins) * n_kinds + kind
-        table = np.bincount(code[known], minlength=int(np.prod(shape))).reshape(shape)
-        power = crossed_within(table)
-        if power is not None:
-            notable = timed and power.interval().lower >= NOTEWORTHY
-            yield _Look(mark, rows.side, power, timed, notable and _follows(mark, rows.times))
+        code = ((bucket * N_STRATA + stratum) * width + bins) * n_kinds + kind
+        return crossed_within(np.bincount(code[known], minlength=int(np.prod(shape))).reshape(shape))
+
+    for mark in marks:
+        power = told(mark.bins)
+        if power is None:
+            continue
+        is_notable = power.interval().lower >= NOTEWORTHY
+        if is_notable and mark.kind == "rows":
+            others = (told(bins) for bins in sorting_bins(rows))
+            if any(other is not None and other.value >= power.value - NO_MORE for other in others):
+                continue
+        yield _Look(mark, rows.side, power, timed, is_notable and timed and _follows(mark, rows.times))
+
+
+def _read_only(context: Context, rows: AuditRows) -> AuditRows:
+    """The rows with the columns that are looked at as they stand in the file; to take rows of others costs time."""
+    columns = context.columns
+    names = {columns.prediction_id, columns.group, *columns.identifiers, *columns.dates} & {*rows.table.column_names}
+    return replace(rows, table=rows.table.select([name for name in rows.table.column_names if name in names]))
 
 
 def _thinned(rows: AuditRows) -> AuditRows:
     step = -(-len(rows) // MOST_ROWS)
-    if step <= 1:
-        return rows
-    at = np.arange(0, len(rows), step)
+    return rows if step <= 1 else _taken(rows, np.arange(0, len(rows), step))
+
+
+def _taken(rows: AuditRows, at: I64) -> AuditRows:
     return AuditRows(
         side=rows.side,
         numbers=rows.numbers[at],
@@ -164,6 +193,8 @@ def _judge(look: _Look, n_looks: int, rescorer: Rescorer) -> Finding | None:
         f"Bins of it, in the order of other entities, rank outcomes of {side} rows {within}with AUC {bounds.value:.3f} "
         f"({bounds.lower:.3f} to {bounds.upper:.3f}; .5 by chance, whatever follows the time)."
     )
+    if mark.kind == "entity":
+        detail += " One row of each entity counts: that entities differ does not show here, only that their names tell."
     if not look.timed:
         detail += " The rows carry no times: it may only follow the time."
     inflation, reason = _worth(mark, severity, rescorer)
