@@ -1,9 +1,10 @@
 """Memory and CPU time of an audit of files that are larger than what it may hold.
 
-python -m benchmarks.audit_scale [--quick] [--rows N] [--profile] [--row-group N]
+python -m benchmarks.audit_scale [--quick] [--rows N] [--profile] [--row-group N] [--spark]
 
 Writes training and validation rows of 20 columns as Parquet, with copies and shared entities planted, and audits them
-in a process of its own, which the kernel measures.
+in a process of its own, which the kernel measures; with --spark once more by Spark's workers on this machine, whose
+findings have to be the same.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -93,9 +95,10 @@ def peak_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def child(folder: Path, *, profile: bool) -> dict[str, Any]:
+def child(folder: Path, *, profile: bool, spark: bool) -> dict[str, Any]:
     """The audit, in a process of its own."""
     from sentinel.audit.scan import Given, audit
+    from sentinel.cli.engines import opened_engine
     from sentinel.config.model import Model
 
     imported = peak_mb()
@@ -109,7 +112,9 @@ def child(folder: Path, *, profile: bool) -> dict[str, Any]:
     if profile:
         profiler.enable()
     given = Given(Model(name="bench", version="1"), folder / "validation.parquet", folder / "train.parquet")
-    report = audit(given, now_us=0, progress=tell)
+    asked = argparse.Namespace(engine="spark" if spark else "local", master="local[2]" if spark else None, conf=[])
+    with opened_engine(asked) as engine:
+        report = audit(given, now_us=0, progress=tell, engine=engine)
     profiler.disable()
     if profile:
         pstats.Stats(profiler, stream=sys.stderr).sort_stats("tottime").print_stats(35)
@@ -119,6 +124,7 @@ def child(folder: Path, *, profile: bool) -> dict[str, Any]:
         "peaks": peaks,
         "checks": {check.name: check.seconds for check in report.checks},
         "findings": [f"{one.severity} {one.check}: {one.title}" for one in report.findings],
+        "whole": [msgspec.to_builtins(one) for one in report.findings],
     }
 
 
@@ -129,26 +135,35 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="of both files together")
     parser.add_argument("--row-group", type=int, default=1_000_000, help="rows of a row group")
     parser.add_argument("--profile", action="store_true", help="list the functions that cost most")
+    parser.add_argument("--spark", action="store_true", help="audit with Spark as well, and compare")
     parser.add_argument("--scratch", type=Path, help="where the files are written")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.child is not None:
-        print(json.dumps(child(args.child, profile=args.profile)))
+        print(json.dumps(child(args.child, profile=args.profile, spark=args.spark)))
         return
     n_rows = args.rows or (QUICK_ROWS if args.quick else ROWS)
     with tempfile.TemporaryDirectory(dir=args.scratch) as name:
         write_files(Path(name), n_rows, args.row_group)
         size = sum(path.stat().st_size for path in Path(name).iterdir()) / 1e6
-        command = [sys.executable, "-m", "benchmarks.audit_scale", "--child", name]
         began = time.perf_counter()
-        process = subprocess.Popen([*command, *(["--profile"] if args.profile else [])], stdout=subprocess.PIPE)
-        answer = (process.stdout.read() if process.stdout else b"").decode().strip().splitlines()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        wall = time.perf_counter() - began
+        told, usage = _run(name, ["--profile"] if args.profile else [])
+        _show(told, n_rows, size, time.perf_counter() - began, usage)
+        if args.spark:
+            began = time.perf_counter()
+            same = _run(name, ["--spark"])[0]["whole"] == told["whole"]
+            print(f"Spark, local[2]: {time.perf_counter() - began:.0f} s, findings {'the same' if same else 'DIFFER'}")
+
+
+def _run(folder: str, options: list[str]) -> tuple[dict[str, Any], resource.struct_rusage]:
+    command = [sys.executable, "-m", "benchmarks.audit_scale", "--child", folder, *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    answer = (process.stdout.read() if process.stdout else b"").decode().strip().splitlines()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"the audit ended with {process.returncode}")
-    _show(json.loads(answer[-1]), n_rows, size, wall, usage)
+    return json.loads(answer[-1]), usage
 
 
 def _show(told: dict[str, Any], n_rows: int, size: float, wall: float, usage: resource.struct_rusage) -> None:
