@@ -9,7 +9,8 @@ SHELL := bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+# A third of the time tests wait for servers: three workers keep two cores busy.
+WORKERS ?= 3
 SCENARIO ?=
 LISTEN ?=
 QUICK ?=
@@ -29,7 +30,7 @@ help: ## list the targets
 demo: $(DEMO_READY) ## a leaking model, from training to the alert (SCENARIO=clean: a healthy one; LISTEN=host:port)
 	@$(BIN)/sentinel demo $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(LISTEN),--listen $(LISTEN))
 
-test: $(VENV)/.ready-dev ## all tests and docstring examples (WORKERS=2; TESTS='tests/stats -k auc')
+test: $(VENV)/.ready-dev ## all tests and docstring examples (WORKERS=3; TESTS='tests/stats -k auc')
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules $(TESTS)
 
 check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, scripts
