@@ -116,7 +116,7 @@ def test_a_folder_that_is_not_ours_is_found_before_the_work(tmp_path: Path, monk
     """A folder without permission is told before the work; root, who may write anywhere, is told that it may not."""
     tmp_path.chmod(0o500)
     if os.geteuid() == 0:
-        monkeypatch.setattr(os, "access", lambda path, mode: False)
+        monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(FatalError, match="permission denied"):
         check_writable({"--html": tmp_path / "a.html"}, {})
 
