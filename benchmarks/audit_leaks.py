@@ -127,8 +127,18 @@ def checks_table(every: Sequence[Seen]) -> None:
         print(f"{check:24}{precision}{recall}{said[check]:8}   {alarms[check]['critical']}, {alarms[check]['warning']}")
 
 
+def faults(every: Sequence[Seen]) -> list[str]:
+    """What must not be: a kind whose strongest form is never told of, honest rows that are warned of."""
+    strongest = [seen for seen in every if seen.planted.check and seen.strength == len(STRENGTHS) - 1]
+    found = {seen.kind for seen in strongest if told(seen)[0]}
+    missed = [f"not seen at its strongest: {kind}" for kind in sorted({seen.kind for seen in strongest} - found)]
+    honest = [seen for seen in every if not seen.planted.check]
+    warned = {f.check for seen in honest for f in seen.findings if f.severity in SERIOUS}
+    return missed + [f"warns of honest rows: {check}" for check in sorted(warned)]
+
+
 def main() -> int:
-    """Plant, look, print both tables."""
+    """Plant, look, print both tables; 1 where a strong leak was missed or honest rows were warned of."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="one seed, the strong form alone")
@@ -145,7 +155,9 @@ def main() -> int:
     print()
     checks_table(every)
     print(f"{len(every)} evaluations, {time.process_time() - begun:.0f} CPU seconds with the training of their models")
-    return 0
+    wrong = faults(every)
+    print(*wrong, sep="\n")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

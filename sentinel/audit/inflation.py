@@ -39,7 +39,7 @@ class Scoring:
 def scoring(context: Context) -> Scoring | NotEnough:
     """Choose the metric; :class:`NotEnough` where the validation rows have no score, or the task no metric here."""
     scores = context.validation.scores
-    return scoring_of(context, np.empty(0) if scores is None else scores)
+    return context.memo.once("scoring", lambda: scoring_of(context, np.empty(0) if scores is None else scores))
 
 
 class InflationTally:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sentinel.diagnosis import particulars
-from sentinel.diagnosis.report import Alert, Culprit, Report, Verdict, is_acknowledged
+from sentinel.diagnosis.report import Alert, Report, Verdict, is_acknowledged
 from sentinel.evaluation.findings import FeatureFinding, Finding, Value
 
 WIDTH: Final = 100
@@ -158,10 +158,6 @@ def _feature(feature: FeatureFinding) -> str:
         f"{collapse}; missing {feature.offline_missing_ratio:.0%} offline, {feature.online_missing_ratio:.0%} live; "
         f"commonest live {feature.online_top_bin} ({feature.online_top_share:.0%})"
     )
-
-
-def _culprit(culprit: Culprit) -> str:
-    return f"{culprit.kind} {culprit.name!r}: {culprit.weight:.0%} of the suspicion"
 
 
 def _alert(alert: Alert) -> str:

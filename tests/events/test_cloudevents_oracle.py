@@ -11,9 +11,9 @@ from cloudevents.core.bindings import kafka
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
 
+from sentinel.config.formats import Format, Formats
 from sentinel.events.codecs.messages import Messages
-from sentinel.events.codecs.repair import RejectedEventError
-from sentinel.events.codecs.shapes.cloudevents import split_batch
+from sentinel.ingest.http_body import CLOUD_EVENTS, BodyReader, UnreadableBodyError
 from tests.events.adapted import adapting, message
 from tests.events.canonical import RECEIVED_US, prediction
 
@@ -66,15 +66,17 @@ def test_headers_of_http_are_read_too() -> None:
 
 
 def test_a_batch_is_split() -> None:
-    """Each event of a batch is a message in structured mode."""
+    """Each event of a posted batch is a message in structured mode; what is no list is refused."""
     envelope = {"specversion": "1.0", "id": "e", "type": "t", "source": "/s"}
     events = [envelope | {"data": prediction(prediction_id=f"p-{i}")} for i in range(3)]
     codec = adapting({"shape": "cloudevents"})
-    parts = split_batch(json.dumps(events).encode())
+    formats = Formats(predictions=Format(shape="cloudevents"))
+    reader = BodyReader(formats, lambda: frozenset(("churn",)), lambda: 1 << 20)
+    posted = reader.read(CLOUD_EVENTS, {}, json.dumps(events).encode(), "prediction").posted
     ids = []
-    for payload, headers in parts:
-        [event] = codec.events(message(payload, headers))  # type: ignore[misc]
+    for payload, headers in zip(posted.payloads, posted.headers, strict=True):
+        [event] = codec.events(message(payload, {name: value or b"" for name, value in headers}))  # type: ignore[misc]
         ids.append(event["prediction_id"])
     assert ids == ["p-0", "p-1", "p-2"]
-    with pytest.raises(RejectedEventError, match="a batch of CloudEvents is a JSON list"):
-        split_batch(b"{}")
+    with pytest.raises(UnreadableBodyError, match="no array of JSON"):
+        reader.read(CLOUD_EVENTS, {}, b"{}", "prediction")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sentinel.events.batch import Reason
-from sentinel.events.codecs.plain import decode_json, encode_json
+from sentinel.events.codecs.plain import decode_json
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.parts import a_text, a_time, an_object
 from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming, Shape
@@ -75,24 +75,6 @@ def read_cloud_event(message: Incoming) -> CloudEvent:
     raise RejectedEventError(
         Reason.MISSING_FIELD, "no CloudEvent: neither ce_ headers nor a content-type of application/cloudevents+json"
     )
-
-
-def split_batch(payload: bytes) -> list[tuple[bytes, dict[str, bytes]]]:
-    """The events of a batch (``application/cloudevents-batch+json``), each as a message in structured mode.
-
-    Returns
-    -------
-    list of (payload, headers)
-
-    Raises
-    ------
-    RejectedEventError
-        If the payload is no JSON list.
-    """
-    events = decode_json(payload)
-    if not isinstance(events, list):
-        raise RejectedEventError(Reason.WRONG_TYPE, "a batch of CloudEvents is a JSON list")
-    return [(encode_json(event), {"content-type": b"application/cloudevents+json"}) for event in events]
 
 
 class CloudEventsShape:
