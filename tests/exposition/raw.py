@@ -56,7 +56,7 @@ def crowd(served: Served, n: int, opening: bytes = b"") -> Iterator[list[socket.
 
 
 class Stream:
-    """A thread that turns as the daemon's loop does; it notes the longest it was kept from that by others of its process.
+    """A thread that turns as the loop of the daemon does; it notes the longest that others of its process kept it.
 
     Measured in CPU time of the process: a machine that is busy with other processes keeps nobody here from turning.
     """
