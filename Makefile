@@ -57,7 +57,7 @@ docs: $(VENV)/.ready-dev ## write again what is generated from code: schemas, me
 	$(BIN)/sentinel schema config > docs/reference/config.schema.json
 	$(BIN)/sentinel schema report > docs/reference/report.schema.json
 	$(BIN)/sentinel schema audit > docs/reference/audit.schema.json
-	$(BIN)/python -m sentinel.audit.reference > docs/reference/audit.md
+	$(BIN)/python -m sentinel.audit.report.reference > docs/reference/audit.md
 	$(BIN)/python -m sentinel.exposition.reference > docs/reference/metrics.md
 	$(BIN)/python -m sentinel.exposition.alert_reference > docs/reference/alerts.md
 	$(BIN)/python -m sentinel.api.reference > docs/reference/python.md

@@ -20,14 +20,15 @@ from sentinel.api.rows import Given, as_rows
 from sentinel.api.settings import manifest_of, of_config, settings_of
 from sentinel.api.text import Text
 from sentinel.app.gate import EXIT_ALERT
-from sentinel.audit import document, gate, scan
+from sentinel.audit import scan
 from sentinel.audit.check import FitWith, ScoreWith
 from sentinel.audit.choosing import chosen_checks
+from sentinel.audit.estimates.splits import check_installed
+from sentinel.audit.files.values import read_values
 from sentinel.audit.findings import AuditReport, CheckResult, Finding, Severity
 from sentinel.audit.guarded import guarded
-from sentinel.audit.splits import check_installed
-from sentinel.audit.text import explain, headline, table
-from sentinel.audit.values import read_values
+from sentinel.audit.report import document, gate
+from sentinel.audit.report.text import explain, headline, table
 from sentinel.clock import SystemClock
 from sentinel.config.model import Model
 from sentinel.console.offline_audit import render_audit_report

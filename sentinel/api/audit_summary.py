@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from sentinel.audit.findings import AuditReport, Finding
-from sentinel.audit.headlines import headlines
-from sentinel.audit.text import headline, metric_name, tally
+from sentinel.audit.report.headlines import headlines
+from sentinel.audit.report.text import headline, metric_name, tally
 from sentinel.console.markup import Html, element
 from sentinel.console.numbers import bounds, count, figure, signed
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from sentinel.audit.manifest import parse_manifest, read_manifest
+from sentinel.audit.files.manifest import parse_manifest, read_manifest
 from sentinel.config import load_config, parse_config
 from sentinel.config.errors import ConfigError
 from sentinel.config.model import Model

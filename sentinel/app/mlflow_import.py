@@ -11,8 +11,8 @@ from typing import Any, Final
 import yaml
 
 from sentinel.app.mlflow_runs import LoggedRows, LoggedRun, Runs
-from sentinel.audit.manifest import parse_manifest, read_manifest
-from sentinel.audit.reading import open_table
+from sentinel.audit.files.manifest import parse_manifest, read_manifest
+from sentinel.audit.files.reading import open_table
 from sentinel.errors import FatalError
 
 SIDES: Final = ("train", "validation")

@@ -10,10 +10,10 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pandas as pd
 
-from sentinel.audit.columns import AuditColumns
+from sentinel.audit.files.columns import AuditColumns
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult
 from sentinel.audit.memo import Memo
-from sentinel.audit.rows import AuditRows
 from sentinel.config.model import Model
 from sentinel.events.batch import F64
 
@@ -36,7 +36,7 @@ class Context:
     model : Model
     columns : AuditColumns
     manifest : mapping
-        As `sentinel.audit.manifest` reads it; empty where there is none.
+        As `sentinel.audit.files.manifest` reads it; empty where there is none.
     n_train, n_validation : int
         Rows of the files; ``n_train`` is 0 where there is no training file.
     train, validation : AuditRows

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import pyarrow as pa
 
-from sentinel.audit.reading import TableFile
+from sentinel.audit.files.reading import TableFile
 from sentinel.events.batch import I64
 
 Tell = Callable[[int, int, str], None]
@@ -56,7 +56,7 @@ class LocalEngine:
 
     Examples
     --------
-    >>> from sentinel.audit.reading import held_table
+    >>> from sentinel.audit.files.reading import held_table
     >>> class Count:
     ...     n = 0
     ...     def add(self, table, numbers):

@@ -12,11 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import InflationTally
+from sentinel.audit.files.rows import AuditRows, RowDecoder, SideName
+from sentinel.audit.files.views import without_views
 from sentinel.audit.findings import CheckResult, Side
 from sentinel.audit.finite import finite
-from sentinel.audit.inflation import InflationTally
-from sentinel.audit.rows import AuditRows, RowDecoder, SideName
-from sentinel.audit.views import without_views
 from sentinel.config.times import rfc3339
 from sentinel.events.batch import I64
 from sentinel.events.times import BAD_TIME

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any, Final, Self, cast
 
 from sentinel.audit.check import Check, Context, Started
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, not_checked
-from sentinel.audit.rows import AuditRows
 from sentinel.errors import SentinelError
 from sentinel.logs import get_logger
 

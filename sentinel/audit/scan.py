@@ -15,18 +15,18 @@ from sentinel import __version__
 from sentinel.audit.check import Context, FitWith, ScoreWith, Started
 from sentinel.audit.checklist import checklist
 from sentinel.audit.checks import all_checks
-from sentinel.audit.columns import plan_columns
 from sentinel.audit.engine import Engine, LocalEngine
+from sentinel.audit.estimates.fitting import told
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.splits import propose_splits
+from sentinel.audit.files.columns import plan_columns
+from sentinel.audit.files.lacking import check_named, lacking
+from sentinel.audit.files.manifest import read_manifest
+from sentinel.audit.files.reading import TableFile, held_table, open_table
+from sentinel.audit.files.rows import RowDecoder
 from sentinel.audit.findings import AuditReport, Interval, Side
-from sentinel.audit.fitting import told
 from sentinel.audit.folds import PassFold, Running, SampleFold
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.lacking import check_named, lacking
-from sentinel.audit.manifest import read_manifest
-from sentinel.audit.pipelines import with_pipeline
-from sentinel.audit.reading import TableFile, held_table, open_table
-from sentinel.audit.rows import RowDecoder
-from sentinel.audit.splits import propose_splits
+from sentinel.audit.preprocessing.pipelines import with_pipeline
 from sentinel.config.model import Model
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from sentinel.audit.whole_files import replace_file
+from sentinel.audit.report.whole_files import replace_file
 from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate, StaticEvidence
 from sentinel.errors import BaselineError, CorruptArtifactError
 from sentinel.summaries import wire

@@ -12,8 +12,8 @@ import pyarrow as pa
 
 from sentinel import __version__
 from sentinel.audit.engine import Engine
-from sentinel.audit.manifest import read_manifest, without_values
-from sentinel.audit.reading import BATCH_ROWS, TableFile, held_table, open_table
+from sentinel.audit.files.manifest import read_manifest, without_values
+from sentinel.audit.files.reading import BATCH_ROWS, TableFile, held_table, open_table
 from sentinel.audit.scan import Given
 from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Baseline, BaselineMeta
@@ -28,7 +28,8 @@ from sentinel.baseline.profile import DELAY, Profile, profile_table
 from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
 from sentinel.baseline.static import static_evidence
 from sentinel.baseline.training import Training, read_training
-from sentinel.config.model import Columns, Model
+from sentinel.config.columns import Columns
+from sentinel.config.model import Model
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64

@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.engine import Engine, LocalEngine, Tell
-from sentinel.audit.reading import TableFile
+from sentinel.audit.files.reading import TableFile
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.sampling import RepeatedKeys
 from sentinel.baseline.static import StaticTally
 from sentinel.baseline.training import Training
-from sentinel.config.model import Columns, Model
+from sentinel.config.columns import Columns
+from sentinel.config.model import Model
 from sentinel.events.batch import I64, DeadLetter
 from sentinel.events.codecs.arrow import ArrowCodec, Labelled, file_limits
 from sentinel.events.codecs.arrow_columns import class_columns

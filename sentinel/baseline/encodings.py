@@ -7,7 +7,7 @@ from typing import Final, Self
 
 import numpy as np
 
-from sentinel.audit.value_counts import ValueCounts, judge_values, may_encode
+from sentinel.audit.features.value_counts import ValueCounts, judge_values, may_encode
 from sentinel.baseline.evidence import EncodedOutcome
 from sentinel.baseline.profile import OUTCOME, Profile
 from sentinel.events.batch import F64, I64, Bool

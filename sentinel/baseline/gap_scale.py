@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.stats.arrays import Values
 from sentinel.stats.bayes import minimum_detectable_gap
 from sentinel.summaries.metric import Metric

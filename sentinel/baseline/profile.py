@@ -12,10 +12,11 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.engine import Engine, LocalEngine
-from sentinel.audit.reading import TableFile
+from sentinel.audit.files.reading import TableFile
 from sentinel.baseline.ranks import RankTally
 from sentinel.baseline.sampling import BottomSample, Column, row_hashes
-from sentinel.config.model import Columns, Feature
+from sentinel.config.columns import Columns
+from sentinel.config.model import Feature
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.classes import asked_classes, normalised
 from sentinel.events.codecs.arrow_columns import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events.batch import F64
 from sentinel.events.codecs.arrow_columns import column_of
 from sentinel.events.codecs.arrow_lists import GRADE, SCORE, as_lists

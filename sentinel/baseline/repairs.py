@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from sentinel.audit.reading import TableFile
-from sentinel.audit.rescoring import one_value
+from sentinel.audit.estimates.rescoring import one_value
+from sentinel.audit.files.reading import TableFile
 from sentinel.baseline.evidence import RepairedEstimate
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, Bool

@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from sentinel.audit.candidates import candidates_of
+from sentinel.audit.files.candidates import candidates_of
 from sentinel.baseline.artifact import Baseline, BaselineMeta, OfflineEstimate
 from sentinel.baseline.checks import feature_aucs
 from sentinel.baseline.evidence import AuditEvidence
 from sentinel.baseline.gap_scale import detectable_gap
+from sentinel.config.alerts import Alerts
 from sentinel.config.durations import Duration
-from sentinel.config.model import Alerts
 from sentinel.config.times import rfc3339
 from sentinel.stats.estimate import Estimate
 from sentinel.summaries.layout import BIN_MISSING

@@ -10,7 +10,8 @@ import numpy as np
 
 from sentinel.baseline.edges import between
 from sentinel.baseline.profile import SCORE, ColumnProfile, Profile
-from sentinel.config.model import Model, Slice, SliceBins, slice_columns
+from sentinel.config.model import Model
+from sentinel.config.slices import Slice, SliceBins, slice_columns
 from sentinel.errors import BaselineError
 from sentinel.events.batch import F64
 from sentinel.events.schema import category

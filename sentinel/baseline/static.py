@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from sentinel.audit.blocks import Stretch, TimeBlocks
-from sentinel.audit.candidates import candidates_of
-from sentinel.audit.fits import ColumnFit, judged, of_column
-from sentinel.audit.known_words import KnownCategories
+from sentinel.audit.files.candidates import candidates_of
+from sentinel.audit.preprocessing.fits import ColumnFit, judged, of_column
+from sentinel.audit.preprocessing.known_words import KnownCategories
+from sentinel.audit.times.blocks import Stretch, TimeBlocks
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.evidence import StaticEvidence
 from sentinel.baseline.training import Training, add_stated, merge_stated, timed

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.engine import Engine, LocalEngine
-from sentinel.audit.entity_rates import EntityRates
-from sentinel.audit.fits import ColumnFit
-from sentinel.audit.known_words import KnownCategories
-from sentinel.audit.reading import TableFile
+from sentinel.audit.features.entity_rates import EntityRates
+from sentinel.audit.files.reading import TableFile
+from sentinel.audit.preprocessing.fits import ColumnFit
+from sentinel.audit.preprocessing.known_words import KnownCategories
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.sampling import BottomSample, RepeatedKeys
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.errors import BaselineError
 from sentinel.events.batch import F64, I64, U64, Bool
 from sentinel.events.codecs.arrow import ArrowCodec, file_limits

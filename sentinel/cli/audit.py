@@ -90,10 +90,10 @@ def run(args: argparse.Namespace) -> int:
         If a file cannot be read or written, or there is no such check.
     """
     from sentinel.audit.choosing import chosen_checks
-    from sentinel.audit.document import check_writable, to_json, write_whole
+    from sentinel.audit.estimates.splits import check_installed
     from sentinel.audit.guarded import guarded
+    from sentinel.audit.report.document import check_writable, to_json, write_whole
     from sentinel.audit.scan import audit
-    from sentinel.audit.splits import check_installed
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
@@ -150,7 +150,7 @@ def _given(config: Config, args: argparse.Namespace) -> Given:
 
 
 def _page(report: AuditReport, given: Given, *, show_values: bool) -> str:
-    from sentinel.audit.values import read_values
+    from sentinel.audit.files.values import read_values
     from sentinel.console.offline_audit import render_audit_report
 
     values = None
@@ -162,7 +162,7 @@ def _page(report: AuditReport, given: Given, *, show_values: bool) -> str:
 def _log(report: AuditReport, given: Given, args: argparse.Namespace) -> None:
     """Log the audit to a run; the page goes there without values, whatever is shown here."""
     from sentinel.app.mlflow_runs import Runs
-    from sentinel.audit.document import to_json
+    from sentinel.audit.report.document import to_json
 
     page = _page(report, given, show_values=False).encode()
     documents = {"audit.json": to_json(report), "audit.html": page}
@@ -171,7 +171,7 @@ def _log(report: AuditReport, given: Given, args: argparse.Namespace) -> None:
 
 def _status(report: AuditReport, fail_on: Severity | None) -> int:
     """A finding that --fail-on names comes before a check that failed; that one is never passed over in silence."""
-    from sentinel.audit.gate import complaints, failed, failing, unjudged
+    from sentinel.audit.report.gate import complaints, failed, failing, unjudged
 
     for line in (*unjudged(report), *complaints(report)):
         print(f"sentinel: {line}", file=sys.stderr)
@@ -181,7 +181,7 @@ def _status(report: AuditReport, fail_on: Severity | None) -> int:
 
 
 def _tell(report: AuditReport, how: str) -> None:
-    from sentinel.audit.document import to_json
-    from sentinel.audit.text import explain
+    from sentinel.audit.report.document import to_json
+    from sentinel.audit.report.text import explain
 
     sys.stdout.write(to_json(report).decode() if how == "json" else explain(report))

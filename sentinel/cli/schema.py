@@ -28,7 +28,7 @@ def _schema(document: str) -> dict[str, Any]:
 
         return report_schema()
     if document == "audit":
-        from sentinel.audit.document import audit_schema
+        from sentinel.audit.report.document import audit_schema
 
         return audit_schema()
     from sentinel.config.schema import config_schema

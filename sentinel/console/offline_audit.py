@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentinel.audit.choosing import titles
+from sentinel.audit.files.rows import SideName
+from sentinel.audit.files.values import RowValues, shown_columns
 from sentinel.audit.findings import SEVERITIES, AuditReport, Finding, RowPair
-from sentinel.audit.gate import failed
-from sentinel.audit.headlines import Headline, headlines
-from sentinel.audit.rows import SideName
-from sentinel.audit.text import headline
-from sentinel.audit.values import RowValues, shown_columns
+from sentinel.audit.report.gate import failed
+from sentinel.audit.report.headlines import Headline, headlines
+from sentinel.audit.report.text import headline
 from sentinel.config.model import Model
 from sentinel.console.charts.axis import Axis
 from sentinel.console.charts.forest import forest
@@ -75,7 +75,7 @@ def render_audit_report(report: AuditReport, *, model: Model | None = None, valu
     model : Model, optional
         Whose settings say which columns name a row; needed where values are shown.
     values : mapping, optional
-        Of the rows to look at, as `sentinel.audit.values` reads them. Without it the page holds no value.
+        Of the rows to look at, as `sentinel.audit.files.values` reads them. Without it the page holds no value.
     """
     worths = forest([finding.inflation for finding in report.findings])
     facts = headlines(report.findings)

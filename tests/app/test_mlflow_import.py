@@ -12,7 +12,7 @@ import pytest
 
 from sentinel.app.mlflow_import import digest_of, import_run, manifest_of, stated_metrics
 from sentinel.app.mlflow_runs import LoggedRun, Runs, audit_metrics
-from sentinel.audit.manifest import read_manifest
+from sentinel.audit.files.manifest import read_manifest
 from sentinel.audit.scan import Given, audit
 from sentinel.cli import main
 from sentinel.config.model import Model

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 
 from sentinel.audit.check import Context, FitWith, ScoreWith
-from sentinel.audit.columns import plan_columns
-from sentinel.audit.rows import RowDecoder
+from sentinel.audit.files.columns import plan_columns
+from sentinel.audit.files.rows import RowDecoder
 from sentinel.config.audit import Audit
 from sentinel.config.model import Model
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sentinel.audit.engine import Fold, Tell
+from sentinel.audit.files.reading import TableFile
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.reading import TableFile
 from sentinel.config.audit import Audit
 from sentinel.config.model import Model
 from sentinel.events.schema import Task

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from datasketch import MinHash, MinHashLSH
 
-from sentinel.audit.blocking import Blocking, Coarse, Index, plan
+from sentinel.audit.similarity.blocking import Blocking, Coarse, Index, plan
 from sentinel.events.batch import I64, Bool
 
 N_COLUMNS, N_KINDS = 12, 50

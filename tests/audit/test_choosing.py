@@ -9,7 +9,7 @@ import pytest
 from sentinel.audit.checks import all_checks
 from sentinel.audit.choosing import chosen_checks, titles
 from sentinel.audit.findings import Severity
-from sentinel.audit.gate import failing
+from sentinel.audit.report.gate import failing
 from sentinel.errors import FatalError
 from tests.audit import reports
 

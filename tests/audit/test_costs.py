@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel.audit.costs import is_costly, is_harmless
+from sentinel.audit.estimates.costs import is_costly, is_harmless
 from sentinel.audit.findings import Inflation, Interval
 from sentinel.stats.estimate import NotEnough
 

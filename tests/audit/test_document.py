@@ -10,9 +10,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from sentinel.audit.document import audit_schema, check_writable, from_json, read_report, to_json, write_whole
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.reference import reference
+from sentinel.audit.report.document import audit_schema, check_writable, from_json, read_report, to_json, write_whole
+from sentinel.audit.report.reference import reference
 from sentinel.errors import CorruptArtifactError, FatalError
 from tests.audit import reports
 

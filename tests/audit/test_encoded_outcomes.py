@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sentinel.audit.checks import encoded_outcomes
-from sentinel.audit.value_counts import ValueCounts, judge_values, may_encode
+from sentinel.audit.features.value_counts import ValueCounts, judge_values, may_encode
 from tests.audit.frames import look, rows
 
 N = 6_000

@@ -13,8 +13,8 @@ from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, TargetEncoder
 
 from sentinel.audit.checks import encoders
-from sentinel.audit.pipelines import manifest_of
-from sentinel.audit.target_means import Smoothing, TargetMeans, judge_encoding, own_gain
+from sentinel.audit.preprocessing.pipelines import manifest_of
+from sentinel.audit.preprocessing.target_means import Smoothing, TargetMeans, judge_encoding, own_gain
 from tests.audit.frames import look
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from sentinel.audit.checks import entities
-from sentinel.audit.entity_rates import EntityRates
-from sentinel.audit.returning import MAX_ROWS, Returning
+from sentinel.audit.features.entity_rates import EntityRates
+from sentinel.audit.times.returning import MAX_ROWS, Returning
 from sentinel.config.audit import Audit
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from sentinel.audit.checks import entity_names
-from sentinel.audit.spellings import SHORTEST, normal_forms, one_apart
+from sentinel.audit.similarity.spellings import SHORTEST, normal_forms, one_apart
 from tests.audit.frames import look, rows
 
 N_ENTITIES = 800

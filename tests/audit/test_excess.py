@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentinel.audit.cells import Cells
-from sentinel.audit.excess import excess, grave, twin_variance, worst_of
+from sentinel.audit.estimates.excess import excess, grave, twin_variance, worst_of
 from sentinel.audit.findings import Inflation, Interval, Severity
+from sentinel.audit.similarity.cells import Cells
 
 
 def test_an_excess_is_the_difference_with_the_errors_of_both_shares() -> None:

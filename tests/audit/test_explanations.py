@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from sentinel.audit.checks import explanations
-from sentinel.audit.clusters import LEAST_SILHOUETTE, group_alike, shares_of
+from sentinel.audit.features.clusters import LEAST_SILHOUETTE, group_alike, shares_of
 from sentinel.audit.findings import CheckResult
 from sentinel.config.audit import Audit
 from sentinel.errors import BaselineError

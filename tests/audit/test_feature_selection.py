@@ -12,8 +12,8 @@ import pytest
 from sklearn.feature_selection import SelectKBest, f_classif, f_regression, mutual_info_classif, r_regression
 
 from sentinel.audit.checks import feature_selection
-from sentinel.audit.feature_scores import FeatureScores, chance_of, is_top
-from sentinel.audit.pipelines import manifest_of
+from sentinel.audit.features.feature_scores import FeatureScores, chance_of, is_top
+from sentinel.audit.preprocessing.pipelines import manifest_of
 from tests.audit.frames import look
 
 _N = 60

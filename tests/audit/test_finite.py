@@ -11,9 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sentinel.audit.document import from_json, to_json
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Interval, Plot, RowPair, Series
 from sentinel.audit.finite import finite
+from sentinel.audit.report.document import from_json, to_json
 from sentinel.audit.scan import Given, audit
 from sentinel.config.model import Model
 from tests.audit.frames import rows

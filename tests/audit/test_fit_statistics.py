@@ -21,7 +21,7 @@ from sklearn.preprocessing import (
 )
 
 from sentinel.audit.checks import fit_statistics
-from sentinel.audit.pipelines import manifest_of
+from sentinel.audit.preprocessing.pipelines import manifest_of
 from tests.audit.frames import look
 
 _COLUMNS = ["a", "b", "c"]

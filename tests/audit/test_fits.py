@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sentinel.audit.fits import MOST_KINDS, ColumnFit, KindCounts, half_unit, judged, of_column
-from sentinel.audit.order_place import OrderPlace
+from sentinel.audit.preprocessing.fits import MOST_KINDS, ColumnFit, KindCounts, half_unit, judged, of_column
+from sentinel.audit.preprocessing.order_place import OrderPlace
 from sentinel.events.batch import F64
 
 

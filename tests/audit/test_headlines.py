@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from sentinel.audit.findings import CheckResult
-from sentinel.audit.headlines import headlines
-from sentinel.audit.text import explain, table, tally
+from sentinel.audit.report.headlines import headlines
+from sentinel.audit.report.text import explain, table, tally
 from sentinel.console.offline_audit import render_audit_report
 from tests.audit import reports
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sentinel.audit.checks import interpolated
-from sentinel.audit.lines import lines, telling
+from sentinel.audit.similarity.lines import lines, telling
 from tests.audit.frames import look
 from tests.audit.tables import NUMBERS, odd_tables, split, table
 from tests.audit.tables import interpolated as with_synthetic

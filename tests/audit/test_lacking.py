@@ -6,9 +6,10 @@ import pyarrow as pa
 import pytest
 
 from sentinel.audit.choosing import chosen_checks
-from sentinel.audit.lacking import check_named, lacking
+from sentinel.audit.files.lacking import check_named, lacking
 from sentinel.audit.scan import Given, audit
-from sentinel.config.model import Columns, Model
+from sentinel.config.columns import Columns
+from sentinel.config.model import Model
 from sentinel.errors import BaselineError
 from sentinel.events.schema import Task
 from tests.audit.frames import rows

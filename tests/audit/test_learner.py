@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sentinel.audit.columns import AuditColumns
-from sentinel.audit.fitting import told
+from sentinel.audit.estimates.fitting import told
+from sentinel.audit.files.columns import AuditColumns
 from sentinel.audit.learner import fit
 from sentinel.config.model import Model
 from sentinel.errors import FatalError

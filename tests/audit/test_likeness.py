@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentinel.audit.excess import excess
-from sentinel.audit.likeness import TEMPLATE, Likeness, Neighbours, chance_level, compare, time_blocks
+from sentinel.audit.estimates.excess import excess
+from sentinel.audit.similarity.likeness import TEMPLATE, Likeness, Neighbours, chance_level, compare, time_blocks
 from sentinel.events.batch import F64, I64
 from sentinel.events.times import BAD_TIME
 

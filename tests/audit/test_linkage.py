@@ -9,10 +9,10 @@ import pyarrow as pa
 import pytest
 
 from sentinel.audit.check import Context
-from sentinel.audit.columns import AuditColumns
-from sentinel.audit.linkage import Linkage, linkage
-from sentinel.audit.rows import AuditRows, RowDecoder
-from sentinel.audit.twins import twins
+from sentinel.audit.files.columns import AuditColumns
+from sentinel.audit.files.rows import AuditRows, RowDecoder
+from sentinel.audit.similarity.linkage import Linkage, linkage
+from sentinel.audit.similarity.twins import twins
 from sentinel.config.model import Model
 from sentinel.stats.estimate import NotEnough
 

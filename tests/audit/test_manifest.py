@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sentinel.audit.manifest import parse_manifest, read_manifest, without_values
+from sentinel.audit.files.manifest import parse_manifest, read_manifest, without_values
 from sentinel.errors import BaselineError
 from sentinel.simulation import simulate
 from sentinel.simulation.files import write_files

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from datasketch import MinHash
 
-from sentinel.audit.minhash import EMPTY, agreement, band_keys, sketch_sets
+from sentinel.audit.similarity.minhash import EMPTY, agreement, band_keys, sketch_sets
 from sentinel.events.batch import I64, U64
 from sentinel.summaries.fingerprints import mix
 

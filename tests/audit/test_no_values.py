@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from sentinel import cli
-from sentinel.audit.document import read_report, to_json
 from sentinel.audit.findings import AuditReport
+from sentinel.audit.report.document import read_report, to_json
 from sentinel.baseline.artifact import KIND
 from sentinel.summaries import wire
 from sentinel.summaries.layout import Layout

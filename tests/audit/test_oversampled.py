@@ -102,7 +102,7 @@ def test_batches_change_nothing() -> None:
 
 def test_many_rows_are_sampled_by_their_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
     """With room for a fifth of the rows the share of repeated rows is still seen: twins are kept together."""
-    monkeypatch.setattr("sentinel.audit.cells.MOST_CELLS", 1_000)
+    monkeypatch.setattr("sentinel.audit.similarity.cells.MOST_CELLS", 1_000)
     train, validation = split(repeated(table(5_000, 1), 3.0, 2), 0.3, 3)
     (finding,) = look(oversampled, validation, train).findings
     whole = pd.concat([train, validation]).query("outcome == 1")

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from sentinel.audit.checks import all_checks
+from sentinel.audit.files.reading import open_table
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.reading import open_table
 from sentinel.audit.scan import Given, audit
 from sentinel.errors import BaselineError
 from tests.audit.parted import N_TRAIN, PartedEngine, mixed_files, mixed_model, timeless

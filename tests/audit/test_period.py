@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sentinel.audit.checks import period
-from sentinel.audit.rate_drift import N_PARTS
+from sentinel.audit.times.rate_drift import N_PARTS
 from tests.audit.frames import START, look, rows
 
 BY_TIME = {"split": {"protocol": "time"}}

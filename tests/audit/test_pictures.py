@@ -15,8 +15,8 @@ import pyarrow as pa
 import pytest
 from PIL import Image
 
-from sentinel.audit import pictures
-from sentinel.audit.pictures import Pictures, nearest_pictures, read_pictures
+from sentinel.audit.similarity import pictures
+from sentinel.audit.similarity.pictures import Pictures, nearest_pictures, read_pictures
 
 SIZE = 96
 

@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
     TargetEncoder,
 )
 
-from sentinel.audit.pipelines import NOT_READ, manifest_of, read_pipeline, with_pipeline
+from sentinel.audit.preprocessing.pipelines import NOT_READ, manifest_of, read_pipeline, with_pipeline
 from sentinel.audit.scan import Given, audit
 from sentinel.config.model import Model
 from sentinel.errors import BaselineError

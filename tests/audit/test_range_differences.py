@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from sentinel.audit.bins import MISSING, REST, bin_numbers, bin_words, commonest, cuts_of
 from sentinel.audit.checks import range_differences
+from sentinel.audit.features.bins import MISSING, REST, bin_numbers, bin_words, commonest, cuts_of
+from sentinel.audit.features.shares import ShareGap, Shift, compare_histograms, compare_shares
+from sentinel.audit.features.units import FACTORS, other_unit
 from sentinel.audit.findings import CheckResult
-from sentinel.audit.shares import ShareGap, Shift, compare_histograms, compare_shares
-from sentinel.audit.units import FACTORS, other_unit
 from sentinel.stats.estimate import NotEnough
 from tests.audit.contexts import context_of
 from tests.audit.frames import look, rows

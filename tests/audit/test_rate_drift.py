@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from sentinel.audit.columns import AuditColumns
-from sentinel.audit.rate_drift import FEWEST, FINE_PARTS, N_PARTS, RateDrift, rate_drift
-from sentinel.audit.rows import AuditRows, RowDecoder
+from sentinel.audit.files.columns import AuditColumns
+from sentinel.audit.files.rows import AuditRows, RowDecoder
+from sentinel.audit.times.rate_drift import FEWEST, FINE_PARTS, N_PARTS, RateDrift, rate_drift
 from sentinel.config.model import Model
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from sentinel.audit.reading import open_table
+from sentinel.audit.files.reading import open_table
 
 
 @pytest.mark.parametrize("large", ["9" * 30, str(2**63)])

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sentinel.audit.blocks import TimeBlocks
 from sentinel.audit.checks import reference_period
+from sentinel.audit.times.blocks import TimeBlocks
 from tests.audit.frames import START, look, rows
 
 

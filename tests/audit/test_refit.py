@@ -11,10 +11,10 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from sentinel.audit.check import Context, FitWith
-from sentinel.audit.columns import AuditColumns
-from sentinel.audit.inflation import N_BUCKETS
-from sentinel.audit.refit import Measured, gain_of, mean_of, pooled, refit, refitted_scores
-from sentinel.audit.rows import RowDecoder
+from sentinel.audit.estimates.inflation import N_BUCKETS
+from sentinel.audit.estimates.refit import Measured, gain_of, mean_of, pooled, refit, refitted_scores
+from sentinel.audit.files.columns import AuditColumns
+from sentinel.audit.files.rows import RowDecoder
 from sentinel.config.model import Model
 from sentinel.errors import BaselineError
 from sentinel.stats.estimate import NotEnough

@@ -11,10 +11,18 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from sentinel.audit.estimates.refit import Measured, refit
+from sentinel.audit.estimates.rescoring import (
+    MOST_SUSPECTS,
+    NO_MODEL,
+    REFITTED,
+    UPPER_BOUND,
+    Rescorer,
+    one_value,
+    shuffled,
+)
 from sentinel.audit.findings import Inflation
 from sentinel.audit.memo import Memo
-from sentinel.audit.refit import Measured, refit
-from sentinel.audit.rescoring import MOST_SUSPECTS, NO_MODEL, REFITTED, UPPER_BOUND, Rescorer, one_value, shuffled
 from sentinel.stats.estimate import NotEnough
 from tests.audit.contexts import context_of
 from tests.audit.frames import rows

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from sentinel.audit.checks import schema_differences
-from sentinel.audit.vocabularies import MOST, Vocabulary
+from sentinel.audit.features.vocabularies import MOST, Vocabulary
 from tests.audit.frames import look, rows
 
 N = 3_000

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from sentinel.audit.candidates import candidates_of
 from sentinel.audit.checks import selection
+from sentinel.audit.files.candidates import candidates_of
 from sentinel.stats.selection import optimism_of_many, winners_optimism
 from tests.audit.frames import look, rows
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sentinel.audit.shingles import MOST_CHARACTERS, all_shingles, jaccard_indices, shingle_sets
+from sentinel.audit.similarity.shingles import MOST_CHARACTERS, all_shingles, jaccard_indices, shingle_sets
 
 TEXTS = [
     "The quick brown fox jumps over the lazy dog",

@@ -11,7 +11,7 @@ import pytest
 
 from sentinel.audit.checks import similar_vectors
 from sentinel.audit.findings import CheckResult
-from sentinel.audit.vectors import near_copy_cosine, nearest_vectors, read_vectors
+from sentinel.audit.similarity.vectors import near_copy_cosine, nearest_vectors, read_vectors
 from sentinel.config.audit import Audit
 from sentinel.events.batch import F64
 from tests.audit.frames import look, rows

@@ -11,11 +11,11 @@ import pytest
 from scipy import stats
 from sklearn.metrics import roc_auc_score
 
-from sentinel.audit.bins import cuts_of
 from sentinel.audit.checks import single_features
-from sentinel.audit.feature_bins import MOST_CELLS, N_BINS, FeatureBins, OutcomeKinds, held
-from sentinel.audit.inflation import N_BUCKETS
-from sentinel.audit.power import say
+from sentinel.audit.estimates.inflation import N_BUCKETS
+from sentinel.audit.features.bins import cuts_of
+from sentinel.audit.features.feature_bins import MOST_CELLS, N_BINS, FeatureBins, OutcomeKinds, held
+from sentinel.audit.features.power import say
 from tests.audit.frames import look, rows
 
 N = 3_000
@@ -268,7 +268,7 @@ def test_the_interval_holds_the_area_most_of_the_time() -> None:
 
 def test_it_survives_pickle_without_the_model() -> None:
     """A copy on a cluster carries counts only, and never the callables."""
-    from sentinel.audit.rescoring import Rescorer
+    from sentinel.audit.estimates.rescoring import Rescorer
     from tests.audit.contexts import context_of
 
     copied = pickle.loads(pickle.dumps(Rescorer(context_of(rows(100, 17), score_with=lambda frame: frame["x"]))))

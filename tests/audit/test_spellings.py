@@ -11,8 +11,8 @@ import pytest
 
 from sentinel.audit.check import Started
 from sentinel.audit.checks import spellings
-from sentinel.audit.document import to_json
 from sentinel.audit.findings import AuditReport, CheckResult
+from sentinel.audit.report.document import to_json
 from sentinel.audit.scan import Given, audit
 from sentinel.config.model import Model
 

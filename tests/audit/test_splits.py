@@ -15,7 +15,8 @@ from sentinel.audit.findings import AuditReport, SplitProposal
 from sentinel.audit.learner import fit
 from sentinel.audit.scan import Given, audit
 from sentinel.config.audit import Audit
-from sentinel.config.model import Columns, Model
+from sentinel.config.columns import Columns
+from sentinel.config.model import Model
 from tests.audit.frames import rows
 
 N = 1_500

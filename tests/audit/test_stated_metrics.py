@@ -14,7 +14,8 @@ from sentinel.audit.check import Started
 from sentinel.audit.checks import stated_metrics
 from sentinel.audit.findings import CheckResult
 from sentinel.audit.scan import Given, audit
-from sentinel.config.model import Columns, Model
+from sentinel.config.columns import Columns
+from sentinel.config.model import Model
 from sentinel.events.schema import Task
 
 N = 4_000

@@ -15,7 +15,7 @@ from sklearn.preprocessing import TargetEncoder
 from sentinel.audit.check import Started
 from sentinel.audit.checks import encoders, feature_selection, fit_statistics, selection
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.pipelines import manifest_of
+from sentinel.audit.preprocessing.pipelines import manifest_of
 from sentinel.audit.scan import Given, audit
 from tests.audit.parted import PartedEngine, mixed_files, mixed_model, timeless
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sentinel.audit.findings import AuditReport, RowPair, Severity
-from sentinel.audit.text import WIDTH, explain, headline, table, tally
+from sentinel.audit.report.text import WIDTH, explain, headline, table, tally
 from tests.audit import reports
 
 AUDITS = {

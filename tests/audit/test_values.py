@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from sentinel.api.settings import settings_of
+from sentinel.audit.files.values import RowValues, read_values, shown_columns
 from sentinel.audit.findings import RowPair
-from sentinel.audit.values import RowValues, read_values, shown_columns
 from sentinel.config.model import Model
 from sentinel.errors import BaselineError
 from tests.audit import reports

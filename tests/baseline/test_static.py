@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sentinel.audit.blocks import TimeBlocks
+from sentinel.audit.times.blocks import TimeBlocks
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
 from sentinel.config import Model

@@ -13,7 +13,7 @@ import pytest
 
 from sentinel import cli
 from sentinel.app.gate import EXIT_ALERT
-from sentinel.audit.document import read_report
+from sentinel.audit.report.document import read_report
 from tests.audit.frames import rows
 
 Capture = pytest.CaptureFixture[str]

@@ -8,8 +8,8 @@ import re
 import pytest
 
 from sentinel.api.settings import settings_of
+from sentinel.audit.files.values import RowValues
 from sentinel.audit.findings import Plot, RowPair, Series
-from sentinel.audit.values import RowValues
 from sentinel.console.charts.forest import forest
 from sentinel.console.charts.series import picture
 from sentinel.console.offline_audit import render_audit_report

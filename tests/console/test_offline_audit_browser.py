@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sentinel.api.settings import settings_of
+from sentinel.audit.files.values import RowValues
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.values import RowValues
 from sentinel.console.offline_audit import render_audit_report
 from tests.audit import reports
 from tests.console.browser import Browser

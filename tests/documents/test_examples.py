@@ -13,7 +13,7 @@ import msgspec
 import pytest
 import yaml
 
-from sentinel.audit.manifest import read_manifest
+from sentinel.audit.files.manifest import read_manifest
 from sentinel.cli.commands import load
 from sentinel.config import load_config
 from sentinel.config.tokens import load_tokens

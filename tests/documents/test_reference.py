@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from sentinel.audit import reference as audit
-from sentinel.audit.document import audit_schema
+from sentinel.audit.report import reference as audit
+from sentinel.audit.report.document import audit_schema
 from sentinel.cli import reference as cli
 from sentinel.cli.commands import COMMANDS
 from sentinel.config import reference as configuration

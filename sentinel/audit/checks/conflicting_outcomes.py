@@ -8,11 +8,11 @@ from typing import Final, Self
 
 import numpy as np
 
-from sentinel.audit.cells import Cells
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import METRICS, Metric
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, RowPair, found, not_checked
-from sentinel.audit.inflation import METRICS, Metric
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.similarity.cells import Cells
 from sentinel.events.batch import F64
 from sentinel.stats.auc import auc_values
 

@@ -8,9 +8,9 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.files.rows import MISSING_CATEGORY, AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Severity, found
-from sentinel.audit.rows import MISSING_CATEGORY, AuditRows
-from sentinel.audit.wording import listed
+from sentinel.audit.report.wording import listed
 from sentinel.events.batch import F64, I64, U64, Bool
 
 NAME: Final = "constant_columns"

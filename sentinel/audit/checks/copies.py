@@ -7,13 +7,14 @@ from typing import Final, Self
 import numpy as np
 import numpy.typing as npt
 
-from sentinel.audit.cells import Cells
 from sentinel.audit.check import Check, Context
-from sentinel.audit.excess import SURE, excess, grave, twin_variance
-from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.repeats import Repeated, repeats
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.estimates.excess import SURE, excess, grave, twin_variance
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced
+from sentinel.audit.files.rows import AuditRows
+from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, RowPair, found, not_checked
+from sentinel.audit.similarity.cells import Cells
+from sentinel.audit.similarity.repeats import Repeated, repeats
 from sentinel.events.batch import I64, U64, Bool
 from sentinel.stats.estimate import NotEnough
 
@@ -126,7 +127,7 @@ class _Copies:
             )
             return found(NAME, self._repeats(), detail)
         measured = None if self._tally is None else self._tally.inflation()
-        inflation = measured if isinstance(measured, Inflation) else None
+        inflation, no_inflation = priced(measured, self._why)
         finding = Finding(
             check=NAME,
             cause="duplicate_leakage",
@@ -141,7 +142,7 @@ class _Copies:
             share=judged.share,
             chance=natural,
             inflation=inflation,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else self._why,
+            no_inflation=no_inflation,
             rows=tuple(self._pairs),
             n_rows=self._n_copied,
         )

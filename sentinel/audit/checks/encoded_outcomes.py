@@ -8,10 +8,10 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.rescoring import Rescorer
+from sentinel.audit.features.value_counts import ValueCounts, judge_values, may_encode
+from sentinel.audit.files.rows import AuditRows, SideName
 from sentinel.audit.findings import CheckResult, Finding, Inflation, found, not_checked
-from sentinel.audit.rescoring import Rescorer
-from sentinel.audit.rows import AuditRows, SideName
-from sentinel.audit.value_counts import ValueCounts, judge_values, may_encode
 from sentinel.events.batch import F64
 from sentinel.stats.encoding import ENCODED_P, Closeness
 from sentinel.stats.estimate import NotEnough

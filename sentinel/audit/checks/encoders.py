@@ -8,12 +8,12 @@ from typing import Any, Final, Self
 import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import WORTHWHILE_GAIN
+from sentinel.audit.estimates.costs import WORTHWHILE_GAIN
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, found, not_checked
-from sentinel.audit.known_words import KnownCategories, KnownTokens
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.target_means import Smoothing, TargetMeans, judge_encoding, own_gain
-from sentinel.audit.wording import listed
+from sentinel.audit.preprocessing.known_words import KnownCategories, KnownTokens
+from sentinel.audit.preprocessing.target_means import Smoothing, TargetMeans, judge_encoding, own_gain
+from sentinel.audit.report.wording import listed
 
 NAME: Final = "encoders"
 TITLE: Final = "encoders, vocabularies and target means that were fitted before the split"

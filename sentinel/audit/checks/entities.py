@@ -8,8 +8,12 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_costly, is_harmless
-from sentinel.audit.entity_rates import EntityRates
+from sentinel.audit.estimates.costs import is_costly, is_harmless
+from sentinel.audit.estimates.inflation import InflationTally, Scoring, scoring
+from sentinel.audit.estimates.measured import priced, share_of
+from sentinel.audit.features.entity_rates import EntityRates
+from sentinel.audit.features.high_outcomes import HighOutcome
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     MOST_ROWS,
     CheckResult,
@@ -21,11 +25,8 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
-from sentinel.audit.high_outcomes import HighOutcome
-from sentinel.audit.inflation import InflationTally, Scoring, scoring
-from sentinel.audit.order import is_later
-from sentinel.audit.returning import Returning
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.times.order import is_later
+from sentinel.audit.times.returning import Returning
 from sentinel.events.batch import F64, U64, Bool
 from sentinel.stats.estimate import NotEnough
 from sentinel.stats.intervals import wilson_interval
@@ -167,7 +168,7 @@ class _Entities:
         self, share: float, expected: Interval | NotEnough, signal: Interval | NotEnough, detail: str
     ) -> Finding:
         measured = None if self._tally is None else self._tally.inflation()
-        bounds = wilson_interval(self._n_known, self._n)
+        inflation, no_inflation = priced(measured, self._why)
         if isinstance(expected, NotEnough):
             detail += f"; how many of the live rows will is not known: {expected.reason}"
         if isinstance(signal, Interval):
@@ -190,10 +191,10 @@ class _Entities:
                 "Split by the entity (a group split). If live rows are about known entities as often, state "
                 "audit.entity_overlap."
             ),
-            share=Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+            share=share_of(self._n_known, self._n),
             chance=None if isinstance(expected, NotEnough) else expected.value,
-            inflation=measured if isinstance(measured, Inflation) else None,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else self._why,
+            inflation=inflation,
+            no_inflation=no_inflation,
             rows=self._pairs,
             n_rows=self._n_known,
         )

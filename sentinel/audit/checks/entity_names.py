@@ -11,7 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_costly
+from sentinel.audit.estimates.costs import is_costly
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced, share_of
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     MOST_ROWS,
     CheckResult,
@@ -23,15 +26,12 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.linkage import Linkage, linkage
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.spellings import SHORTEST, normal_forms, one_apart
-from sentinel.audit.twins import twins
+from sentinel.audit.similarity.linkage import Linkage, linkage
+from sentinel.audit.similarity.spellings import SHORTEST, normal_forms, one_apart
+from sentinel.audit.similarity.twins import twins
 from sentinel.events.batch import I64, Bool
 from sentinel.events.codecs.arrow_columns import as_names
 from sentinel.stats.estimate import NotEnough
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "entity_names"
 TITLE: Final = "one entity under two ids"
@@ -247,7 +247,7 @@ def _made(
 ) -> Finding:
     n, size = int(rows.sum()), len(rows)
     measured = _measured(context, rows)
-    bounds = wilson_interval(n, size)
+    inflation, no_inflation = priced(measured)
     severity: Severity = "warning" if confirmed and (n >= NOTEWORTHY * size or is_costly(measured)) else "info"
     return Finding(
         check=NAME,
@@ -257,9 +257,9 @@ def _made(
         detail=detail,
         mend=mend,
         columns=(str(context.columns.group),),
-        share=Interval(value=n / size, lower=bounds.lower, upper=bounds.upper),
-        inflation=measured if isinstance(measured, Inflation) else None,
-        no_inflation=measured.reason if isinstance(measured, NotEnough) else None,
+        share=share_of(n, size),
+        inflation=inflation,
+        no_inflation=no_inflation,
         rows=pairs,
         n_rows=n_pairs,
     )

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
-from sentinel.audit.attributions import Attributions, attributions_of
 from sentinel.audit.check import Check, Context
-from sentinel.audit.clusters import Group, group_alike, shares_of
+from sentinel.audit.estimates.rescoring import UPPER_BOUND
+from sentinel.audit.features.attributions import Attributions, attributions_of
+from sentinel.audit.features.clusters import Group, group_alike, shares_of
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Plot, RowPair, Series, Severity, found, not_checked
-from sentinel.audit.rescoring import UPPER_BOUND
 from sentinel.events.batch import F64, I64
 from sentinel.stats.auc import auc_values
 from sentinel.stats.estimate import NotEnough

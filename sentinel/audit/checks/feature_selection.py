@@ -11,11 +11,11 @@ import numpy as np
 from scipy import stats
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.feature_scores import FeatureScores, Method, chance_of, is_top, top
+from sentinel.audit.features.feature_scores import FeatureScores, Method, chance_of, is_top, top
+from sentinel.audit.features.information import information_scores
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Severity, found, not_checked
-from sentinel.audit.information import information_scores
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.wording import listed
+from sentinel.audit.report.wording import listed
 from sentinel.events.batch import F64, I64, Bool
 
 NAME: Final = "feature_selection"

@@ -8,7 +8,11 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_harmless
+from sentinel.audit.estimates.costs import is_harmless
+from sentinel.audit.estimates.inflation import InflationTally, Scoring, scoring
+from sentinel.audit.estimates.measured import priced, share_of
+from sentinel.audit.features.high_outcomes import HighOutcome
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     MOST_ROWS,
     CheckResult,
@@ -20,15 +24,11 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
-from sentinel.audit.high_outcomes import HighOutcome
-from sentinel.audit.inflation import InflationTally, Scoring, scoring
-from sentinel.audit.known_times import KnownTimes
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.times.known_times import KnownTimes
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "feature_times"
 TITLE: Final = "features known only after the prediction"
@@ -145,14 +145,14 @@ class _FeatureTimes:
     def _finding(self, name: str, one: _Lateness) -> Finding:
         is_date, signal = self._known.is_date(name), one.signal.stated()
         measured = None if one.tally is None else one.tally.inflation()
-        bounds = wilson_interval(one.n_late, one.n) if one.n else None
-        share = one.n_late / max(one.n, 1)
+        inflation, no_inflation = priced(measured, self._why)
+        share = share_of(one.n_late, one.n)
         what = "lies after the prediction" if is_date else "was known only after the prediction"
         return Finding(
             check=NAME,
             cause="target_leakage" if is_date else "temporal_leakage",
             severity=_severity(one, signal, measured, is_date=is_date),
-            title=f"{name} {what} in {share:.1%} of validation rows",
+            title=f"{name} {what} in {share.value:.1%} of validation rows",
             detail=_detail(one, signal, is_date=is_date),
             mend=(
                 f"If {name} records what happened and not what is planned, take its value as of the prediction, or "
@@ -161,10 +161,10 @@ class _FeatureTimes:
                 else f"Take the value that {name} had at the time of the prediction, or leave it out; then fit anew."
             ),
             columns=(name,),
-            share=None if bounds is None else Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+            share=share if one.n else None,
             chance=0.0,
-            inflation=measured if isinstance(measured, Inflation) else None,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else self._why,
+            inflation=inflation,
+            no_inflation=no_inflation,
             rows=tuple(RowPair(validation=row, similarity=0.0, note="a late value") for row in self._rows[name]),
             n_rows=one.n_late,
         )

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.files.rows import AuditRows, hashed_words
 from sentinel.audit.findings import CheckResult, Finding, found, not_checked
-from sentinel.audit.fits import SAME_FIT, ColumnFit, Fitted, added, half_unit, judged, of_column
-from sentinel.audit.pipelines import not_read
-from sentinel.audit.rows import AuditRows, hashed_words
-from sentinel.audit.wording import listed
+from sentinel.audit.preprocessing.fits import SAME_FIT, ColumnFit, Fitted, added, half_unit, judged, of_column
+from sentinel.audit.preprocessing.pipelines import not_read
+from sentinel.audit.report.wording import listed
 from sentinel.events.batch import F64, U64
 from sentinel.events.codecs.arrow_columns import as_floats
 

@@ -7,13 +7,14 @@ from typing import Final
 
 import numpy as np
 
-from sentinel.audit.blocking import spreads
 from sentinel.audit.check import Context
-from sentinel.audit.excess import Excess, excess, grave, worst_of
+from sentinel.audit.estimates.excess import Excess, excess, grave, worst_of
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.lines import FEWEST_COLUMNS, MOST_REFERENCE, Lines, lines, telling
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.similarity.blocking import spreads
+from sentinel.audit.similarity.lines import FEWEST_COLUMNS, MOST_REFERENCE, Lines, lines, telling
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.stats.estimate import NotEnough
 
@@ -169,7 +170,7 @@ def _finding(context: Context, c: int, own: _Probed, natural: _Probed, judged: E
         )
     places, found_lines = own.all_crossed()
     measured = _inflation(context, c, own, places)
-    inflation = measured if isinstance(measured, Inflation) else None
+    inflation, no_inflation = priced(measured)
     return Finding(
         check=NAME,
         cause="duplicate_leakage",
@@ -183,7 +184,7 @@ def _finding(context: Context, c: int, own: _Probed, natural: _Probed, judged: E
         share=crossed.share,
         chance=crossed.chance,
         inflation=inflation,
-        no_inflation=measured.reason if isinstance(measured, NotEnough) else None,
+        no_inflation=no_inflation,
         rows=tuple(_pair(own, place, found_lines) for place in places[:MOST_ROWS].tolist()),
         n_rows=len(places),
     )

@@ -7,13 +7,14 @@ from typing import Final, Self
 
 import numpy as np
 
-from sentinel.audit.blocking import N_GROUPS, Coarse, Index, plan
 from sentinel.audit.check import Check, Context
-from sentinel.audit.excess import SURE, Excess, excess, grave, twin_variance
+from sentinel.audit.estimates.excess import SURE, Excess, excess, grave, twin_variance
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.near import NOISY_COLUMNS, Nearest, Sought
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.similarity.blocking import N_GROUPS, Coarse, Index, plan
+from sentinel.audit.similarity.near import NOISY_COLUMNS, Nearest, Sought
 from sentinel.events.batch import I64, Bool
 from sentinel.stats.estimate import NotEnough
 
@@ -191,7 +192,7 @@ class _NearCopies:
     def _finding(self, near: _Near) -> Finding:
         judged, places = near.judged, np.flatnonzero(near.rows)
         measured = self._inflation(places)
-        inflation = measured if isinstance(measured, Inflation) else None
+        inflation, no_inflation = priced(measured)
         together = int(self._nearest.same_group[places].sum())
         return Finding(
             check=NAME,
@@ -205,7 +206,7 @@ class _NearCopies:
             share=judged.share,
             chance=judged.chance,
             inflation=inflation,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else None,
+            no_inflation=no_inflation,
             rows=tuple(self._pair(place) for place in places[:MOST_ROWS].tolist()),
             n_rows=len(places),
         )

@@ -7,13 +7,13 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.feature_bins import OutcomeKinds, OutcomeTables, plan_bins, plan_kinds
+from sentinel.audit.estimates.inflation import N_BUCKETS, buckets_of
+from sentinel.audit.estimates.rescoring import Rescorer
+from sentinel.audit.features.feature_bins import OutcomeKinds, OutcomeTables, plan_bins, plan_kinds
+from sentinel.audit.features.null_marks import NullMark, null_marks
+from sentinel.audit.features.power import MINIMUM, Said, enough, say
+from sentinel.audit.files.rows import AuditRows, SideName
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Interval, Severity, found, not_checked
-from sentinel.audit.inflation import N_BUCKETS, buckets_of
-from sentinel.audit.null_marks import NullMark, null_marks
-from sentinel.audit.power import MINIMUM, Said, enough, say
-from sentinel.audit.rescoring import Rescorer
-from sentinel.audit.rows import AuditRows, SideName
 from sentinel.events.batch import I64
 from sentinel.stats.estimate import NotEnough
 from sentinel.stats.intervals import wilson_interval

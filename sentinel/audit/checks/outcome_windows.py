@@ -7,26 +7,25 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_costly, is_harmless
+from sentinel.audit.estimates.costs import is_costly, is_harmless
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced, share_of
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     MOST_ROWS,
     CheckResult,
     Finding,
     Inflation,
-    Interval,
     RowPair,
     Severity,
     found,
     not_checked,
 )
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.order import LATER_RATIO, NEARLY_ALL
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.times.order import LATER_RATIO, NEARLY_ALL
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import I64, Bool
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "outcome_windows"
 TITLE: Final = "training outcomes from the time of the validation rows"
@@ -115,26 +114,26 @@ class _OutcomeWindows:
         if not self._n_crossing:
             return found(NAME, (), detail)
         measured = None if self._tally is None else self._tally.inflation()
-        before = self._n_before / max(self._n_validation, 1)
-        bounds = wilson_interval(self._n_before, max(self._n_validation, 1))
+        inflation, no_inflation = priced(measured, self._why)
+        before = share_of(self._n_before, self._n_validation)
         finding = Finding(
             check=NAME,
             cause="temporal_leakage",
             severity=_severity(share, measured),
             title=f"the outcomes of {share:.1%} of training rows lie beyond the split",
             detail=(
-                f"{detail}. Live, a model cannot be fitted to them yet; {before:.1%} of validation rows were predicted "
-                f"before {NEARLY_ALL:.0%} of these outcomes were known."
+                f"{detail}. Live, a model cannot be fitted to them yet; {before.value:.1%} of validation rows were "
+                f"predicted before {NEARLY_ALL:.0%} of these outcomes were known."
             ),
             mend=(
                 f"Leave a gap of {self._delay_seconds:,.0f} s between the last training and the first validation "
                 "prediction (purge), or drop the training rows whose outcome comes after the first validation "
                 "prediction."
             ),
-            share=Interval(value=before, lower=bounds.lower, upper=bounds.upper),
+            share=before,
             chance=0.0,
-            inflation=measured if isinstance(measured, Inflation) else None,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else self._why,
+            inflation=inflation,
+            no_inflation=no_inflation,
             rows=tuple(RowPair(train=row, similarity=0.0, note="outcome beyond the split") for row in self._rows),
             n_rows=self._n_crossing,
         )

@@ -6,12 +6,13 @@ from typing import Final, Self
 
 import numpy as np
 
-from sentinel.audit.cells import Cells
 from sentinel.audit.check import Check, Context
-from sentinel.audit.excess import Excess, excess, grave, worst_of
+from sentinel.audit.estimates.excess import Excess, excess, grave, worst_of
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.similarity.cells import Cells
 from sentinel.events.batch import F64, I64, U64, Bool
 from sentinel.stats.estimate import NotEnough
 
@@ -173,7 +174,7 @@ class _Oversampled:
         measured: Inflation | NotEnough = NotEnough(self._why or "", 0, 1)
         if self._tallies:
             measured = self._tallies[c].inflation()
-        inflation = measured if isinstance(measured, Inflation) else None
+        inflation, no_inflation = priced(measured)
         pairs = tuple(pair for pair in self._pairs if pair.note == f"class {c}")
         return Finding(
             check=NAME,
@@ -188,7 +189,7 @@ class _Oversampled:
             share=judged.share,
             chance=judged.chance,
             inflation=inflation,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else None,
+            no_inflation=no_inflation,
             rows=pairs[:MOST_ROWS],
             n_rows=copied,
         )

@@ -9,14 +9,14 @@ from typing import Final
 
 import numpy as np
 
-from sentinel.audit.bins import MISSING, WIDTH, bin_numbers, bin_words, commonest, cuts_of
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import N_BUCKETS, buckets_of
+from sentinel.audit.features.bins import MISSING, WIDTH, bin_numbers, bin_words, commonest, cuts_of
+from sentinel.audit.features.shares import Shift, compare_histograms
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Plot, Series, found, not_checked
-from sentinel.audit.inflation import N_BUCKETS, buckets_of
-from sentinel.audit.order import is_later
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.shares import Shift, compare_histograms
-from sentinel.audit.wording import listed
+from sentinel.audit.report.wording import listed
+from sentinel.audit.times.order import is_later
 from sentinel.events.batch import F64, I64
 
 NAME: Final = "pair_differences"

@@ -7,13 +7,15 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_costly, is_harmless
+from sentinel.audit.estimates.costs import is_costly, is_harmless
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced, share_of
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     MOST_ROWS,
     CheckResult,
     Finding,
     Inflation,
-    Interval,
     Plot,
     RowPair,
     Series,
@@ -21,14 +23,11 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.order import NEARLY_ALL
-from sentinel.audit.rate_drift import RateDrift, rate_drift
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.times.order import NEARLY_ALL
+from sentinel.audit.times.rate_drift import RateDrift, rate_drift
 from sentinel.config.times import rfc3339
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "period"
 TITLE: Final = "validation rows from the time of the training rows"
@@ -121,11 +120,13 @@ class _Period:
 
     def _finding(self, detail: str, within: float, *, by_time: bool) -> Finding:
         measured = None if self._tally is None else self._tally.inflation()
-        share = self._n_earlier / self._n
-        bounds = wilson_interval(self._n_earlier, self._n)
+        inflation, no_inflation = priced(measured, self._why)
+        share = share_of(self._n_earlier, self._n)
         stated = f"a split by {self._protocol}" if self._protocol and not by_time else "no split by time"
         if by_time:
-            title = f"the split by time is broken: {share:.1%} of validation rows are before the last training row"
+            title = (
+                f"the split by time is broken: {share.value:.1%} of validation rows are before the last training row"
+            )
         else:
             title = f"{within:.1%} of validation rows are from the time of the training rows"
             detail += f"; {stated} is stated"
@@ -139,10 +140,10 @@ class _Period:
                 "Fit on rows before a moment and validate on rows after it, as live; with --fit-with the audit says "
                 "what that gives."
             ),
-            share=Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+            share=share,
             chance=0.0,
-            inflation=measured if isinstance(measured, Inflation) else None,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else self._why,
+            inflation=inflation,
+            no_inflation=no_inflation,
             rows=tuple(RowPair(validation=n, similarity=0.0, note="before the last training row") for n in self._rows),
             n_rows=self._n_earlier,
             plots=_plots(self._drift),

@@ -9,16 +9,16 @@ from typing import Final, Self
 import numpy as np
 from scipy import stats
 
-from sentinel.audit.bins import MISSING, WIDTH, bin_numbers, bin_words, commonest, cuts_of
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.faults import unlike
+from sentinel.audit.features.bins import MISSING, WIDTH, bin_numbers, bin_words, commonest, cuts_of
+from sentinel.audit.features.shares import ShareGap, Shift, compare_histograms, compare_shares
+from sentinel.audit.features.units import OtherUnit, other_unit
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Interval, Plot, Series, Severity, found, not_checked
-from sentinel.audit.inflation import N_BUCKETS, buckets_of
-from sentinel.audit.order import is_later
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.shares import ShareGap, Shift, compare_histograms, compare_shares
-from sentinel.audit.units import OtherUnit, other_unit
-from sentinel.audit.wording import listed
+from sentinel.audit.report.wording import listed
+from sentinel.audit.times.order import is_later
 from sentinel.events.batch import F64, I64, U64
 from sentinel.events.times import BAD_TIME
 

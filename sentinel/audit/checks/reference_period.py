@@ -8,18 +8,18 @@ from typing import Final, Self
 import numpy as np
 import pyarrow as pa
 
-from sentinel.audit.blocks import CHANCE, Stretch, TimeBlocks
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_costly
-from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, Interval, RowPair, found, not_checked
-from sentinel.audit.high_outcomes import HighOutcome
-from sentinel.audit.inflation import InflationTally, scoring
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.estimates.costs import is_costly
+from sentinel.audit.estimates.inflation import InflationTally, scoring
+from sentinel.audit.estimates.measured import priced, share_of
+from sentinel.audit.features.high_outcomes import HighOutcome
+from sentinel.audit.files.rows import AuditRows
+from sentinel.audit.findings import MOST_ROWS, CheckResult, Finding, Inflation, RowPair, found, not_checked
+from sentinel.audit.times.blocks import CHANCE, Stretch, TimeBlocks
 from sentinel.config.times import parse_time_us, rfc3339
 from sentinel.events.batch import I64, Bool
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "reference_period"
 TITLE: Final = "validation rows of one outcome for a time, or from after the go-live"
@@ -102,16 +102,16 @@ class _ReferencePeriod:
 
     def _one_class(self, stretches: tuple[Stretch, ...]) -> Finding:
         n = sum(one.n for one in stretches)
-        share = n / max(self._n_outcomes, 1)
+        share = share_of(n, self._n_outcomes)
         longest = max(stretches, key=lambda one: one.n)
         within = _within(self._sample, stretches)
         measured = self._measured(within)
-        bounds = wilson_interval(n, max(self._n_outcomes, 1))
+        inflation, no_inflation = priced(measured)
         return Finding(
             check=NAME,
             cause="data_quality_fault",
-            severity="warning" if share >= NOTEWORTHY or is_costly(measured) else "info",
-            title=f"{share:.1%} of validation outcomes lie in stretches of time whose outcomes are all the same",
+            severity="warning" if share.value >= NOTEWORTHY or is_costly(measured) else "info",
+            title=f"{share.value:.1%} of validation outcomes lie in stretches of time whose outcomes are all the same",
             detail=(
                 f"{n:,} outcomes in {len(stretches)} stretches; the longest has {longest.n:,}, from "
                 f"{rfc3339(longest.since_us)} to {rfc3339(longest.until_us)}. Chance makes one as long, anywhere in "
@@ -121,10 +121,10 @@ class _ReferencePeriod:
                 "Find out how these outcomes came about: outcomes not yet in, a join that failed, rows chosen by their "
                 "outcome. Leave such times out of the estimate."
             ),
-            share=Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+            share=share,
             chance=0.0,
-            inflation=measured if isinstance(measured, Inflation) else None,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else None,
+            inflation=inflation,
+            no_inflation=no_inflation,
             rows=tuple(
                 RowPair(validation=row, similarity=0.0, note="in a stretch of one outcome")
                 for row in self._sample.numbers[within][:MOST_ROWS].tolist()
@@ -141,23 +141,23 @@ class _ReferencePeriod:
         return tally.inflation()
 
     def _after(self) -> Finding:
-        share = self._n_after / max(self._n, 1)
+        share = share_of(self._n_after, self._n)
         measured = self._tally if isinstance(self._tally, NotEnough) else self._tally.inflation()
-        bounds = wilson_interval(self._n_after, max(self._n, 1))
+        inflation, no_inflation = priced(measured)
         return Finding(
             check=NAME,
             cause="selection_optimism",
-            severity="warning" if share >= NOTEWORTHY or is_costly(measured) else "info",
-            title=f"{share:.1%} of validation rows are from after the go-live",
+            severity="warning" if share.value >= NOTEWORTHY or is_costly(measured) else "info",
+            title=f"{share.value:.1%} of validation rows are from after the go-live",
             detail=(
                 f"{self._n_after:,} of {self._n:,} validation rows are later than go_live ({self._golive}): whoever "
                 "chose the model could have seen how it does on them, and what it does live may act on them."
             ),
             mend="Validate on rows from before the go-live; what came after is for the comparison with live.",
-            share=Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+            share=share,
             chance=0.0,
-            inflation=measured if isinstance(measured, Inflation) else None,
-            no_inflation=measured.reason if isinstance(measured, NotEnough) else None,
+            inflation=inflation,
+            no_inflation=no_inflation,
             rows=tuple(RowPair(validation=row, similarity=0.0, note="after the go-live") for row in self._rows),
             n_rows=self._n_after,
         )

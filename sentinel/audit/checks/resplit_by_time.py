@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import is_harmless, worthwhile
+from sentinel.audit.estimates.costs import is_harmless, worthwhile
+from sentinel.audit.estimates.refit import NEEDS, Measured, Pooled, gain_of, measure, pooled, refitted_scores
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Interval, Plot, Series, found, not_checked
-from sentinel.audit.refit import NEEDS, Measured, Pooled, gain_of, measure, pooled, refitted_scores
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.times import BAD_TIME
 from sentinel.stats.estimate import NotEnough

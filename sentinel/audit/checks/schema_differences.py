@@ -11,14 +11,14 @@ import pyarrow as pa
 from scipy import stats
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.faults import unlike
+from sentinel.audit.features.shares import ShareGap, compare_shares
+from sentinel.audit.features.vocabularies import empty_vocabularies, read_rows
+from sentinel.audit.files.rows import MISSING_CATEGORY, AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Interval, Plot, Series, found, not_checked
-from sentinel.audit.inflation import N_BUCKETS, buckets_of
-from sentinel.audit.order import is_later
-from sentinel.audit.rows import MISSING_CATEGORY, AuditRows
-from sentinel.audit.shares import ShareGap, compare_shares
-from sentinel.audit.vocabularies import empty_vocabularies, read_rows
-from sentinel.audit.wording import listed
+from sentinel.audit.report.wording import listed
+from sentinel.audit.times.order import is_later
 from sentinel.events.batch import I64
 from sentinel.events.codecs.arrow_columns import is_number, is_text
 

@@ -7,9 +7,11 @@ from typing import Final, Self
 import numpy as np
 from scipy import stats
 
-from sentinel.audit.candidates import Candidates, candidates_of
 from sentinel.audit.check import Check, Context
-from sentinel.audit.costs import WORTHWHILE_GAIN
+from sentinel.audit.estimates.costs import WORTHWHILE_GAIN
+from sentinel.audit.estimates.inflation import N_BUCKETS, InflationTally, scoring
+from sentinel.audit.files.candidates import Candidates, candidates_of
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     CheckResult,
     Finding,
@@ -21,8 +23,6 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
-from sentinel.audit.inflation import N_BUCKETS, InflationTally, scoring
-from sentinel.audit.rows import AuditRows
 from sentinel.stats.estimate import NotEnough
 from sentinel.stats.selection import Optimism, optimism_of_many, winners_optimism
 

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, found, not_checked
-from sentinel.audit.likeness import Likeness, compare, some_of
-from sentinel.audit.pictures import N_BITS, is_picture, nearest_pictures, read_pictures
-from sentinel.audit.resemblance import Kind, judge
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.similarity.likeness import Likeness, compare, some_of
+from sentinel.audit.similarity.pictures import N_BITS, is_picture, nearest_pictures, read_pictures
+from sentinel.audit.similarity.resemblance import Kind, judge
 from sentinel.events.batch import Bool
 
 NAME: Final = "similar_images"

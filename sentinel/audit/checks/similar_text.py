@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, found, not_checked
-from sentinel.audit.likeness import Neighbours, compare, most_alike, neighbours, some_of
-from sentinel.audit.minhash import EMPTY, Sketches, agreement, band_keys, sketch_sets
-from sentinel.audit.resemblance import Kind, judge
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.shingles import all_shingles, jaccard_indices, shingle_sets
+from sentinel.audit.similarity.likeness import Neighbours, compare, most_alike, neighbours, some_of
+from sentinel.audit.similarity.minhash import EMPTY, Sketches, agreement, band_keys, sketch_sets
+from sentinel.audit.similarity.resemblance import Kind, judge
+from sentinel.audit.similarity.shingles import all_shingles, jaccard_indices, shingle_sets
 from sentinel.events.batch import F64, I64, U64, Bool
 from sentinel.events.codecs.arrow_columns import is_text
 

@@ -8,11 +8,11 @@ from typing import Final
 import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, found, not_checked
-from sentinel.audit.likeness import compare, some_of
-from sentinel.audit.resemblance import Kind, judge
-from sentinel.audit.rows import AuditRows
-from sentinel.audit.vectors import common_length, is_list, near_copy_cosine, nearest_vectors, read_vectors
+from sentinel.audit.similarity.likeness import compare, some_of
+from sentinel.audit.similarity.resemblance import Kind, judge
+from sentinel.audit.similarity.vectors import common_length, is_list, near_copy_cosine, nearest_vectors, read_vectors
 
 NAME: Final = "similar_vectors"
 TITLE: Final = "nearly the same embedding in training and validation"

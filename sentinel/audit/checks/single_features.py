@@ -6,7 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final, Self
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.feature_bins import REST, OutcomeTables, held, plan_bins, plan_kinds
+from sentinel.audit.estimates.rescoring import Rescorer
+from sentinel.audit.features.feature_bins import REST, OutcomeTables, held, plan_bins, plan_kinds
+from sentinel.audit.features.power import MINIMUM, Power, Said, say
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
     CheckResult,
     Finding,
@@ -18,9 +21,6 @@ from sentinel.audit.findings import (
     found,
     not_checked,
 )
-from sentinel.audit.power import MINIMUM, Power, Said, say
-from sentinel.audit.rescoring import Rescorer
-from sentinel.audit.rows import AuditRows
 from sentinel.events.batch import I64
 from sentinel.stats.estimate import NotEnough
 from sentinel.stats.intervals import wilson_interval

@@ -8,9 +8,9 @@ import numpy as np
 from scipy import stats
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import N_BUCKETS, InflationTally, scoring
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Interval, Severity, found, not_checked
-from sentinel.audit.inflation import N_BUCKETS, InflationTally, scoring
-from sentinel.audit.rows import AuditRows
 from sentinel.stats.bayes import minimum_detectable_gap
 from sentinel.stats.estimate import NotEnough
 

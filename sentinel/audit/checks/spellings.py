@@ -9,10 +9,10 @@ from typing import Final
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.findings import CheckResult, Finding, Interval, found, not_checked
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.estimates.measured import share_of
+from sentinel.audit.files.rows import AuditRows
+from sentinel.audit.findings import CheckResult, Finding, found, not_checked
 from sentinel.events.codecs.arrow_columns import category_names
-from sentinel.stats.intervals import wilson_interval
 
 NAME: Final = "spellings"
 TITLE: Final = "one category written in several ways"
@@ -71,19 +71,19 @@ def _counted(rows: AuditRows, name: str) -> dict[str, int]:
 
 
 def _finding(name: str, rows: int, n: int) -> Finding:
-    share, bounds = rows / n, wilson_interval(rows, n)
+    share = share_of(rows, n)
     return Finding(
         check=NAME,
         cause="data_quality_fault",
         severity="info",
-        title=f"{name} is written otherwise in {share:.1%} of validation rows",
+        title=f"{name} is written otherwise in {share.value:.1%} of validation rows",
         detail=(
             f"{rows:,} of {n:,} sampled validation rows have a word of {name} that training rows write only with "
             "another case, other blanks or other punctuation. A model that takes words as they are has never met them."
         ),
         mend="Write the words alike before the split, as they are written live.",
         columns=(name,),
-        share=Interval(value=share, lower=bounds.lower, upper=bounds.upper),
+        share=share,
         chance=0.0,
         no_inflation="a word that the model does not know makes its scores worse, not better",
         n_rows=rows,

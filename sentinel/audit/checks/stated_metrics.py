@@ -7,9 +7,9 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
+from sentinel.audit.estimates.inflation import METRICS, InflationTally, scoring
+from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import CheckResult, Finding, Interval, Severity, found, not_checked
-from sentinel.audit.inflation import METRICS, InflationTally, scoring
-from sentinel.audit.rows import AuditRows
 from sentinel.stats.estimate import NotEnough
 
 NAME: Final = "stated_metrics"

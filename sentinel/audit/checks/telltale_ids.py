@@ -7,17 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import pyarrow as pa
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.feature_bins import OutcomeKinds, plan_kinds
+from sentinel.audit.estimates.inflation import N_BUCKETS, buckets_of
+from sentinel.audit.estimates.rescoring import Rescorer
+from sentinel.audit.features.feature_bins import OutcomeKinds, plan_kinds
+from sentinel.audit.features.id_marks import IdMark, entity_marks, id_marks
+from sentinel.audit.features.power import MINIMUM, Power, crossed_within
+from sentinel.audit.features.sorting import sorting_bins
+from sentinel.audit.files.rows import AuditRows, SideName
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Severity, found, not_checked
-from sentinel.audit.id_marks import IdMark, entity_marks, id_marks
-from sentinel.audit.inflation import N_BUCKETS, buckets_of
-from sentinel.audit.power import MINIMUM, Power, crossed_within
-from sentinel.audit.rescoring import Rescorer
-from sentinel.audit.rows import AuditRows, SideName
-from sentinel.audit.sorting import sorting_bins
 from sentinel.events.batch import F64, I64
 from sentinel.events.times import BAD_TIME
 
@@ -88,7 +87,7 @@ def _looks(context: Context, every: AuditRows) -> Iterator[_Look]:
     rows = _thinned(every)
     yield from _looks_at(context, rows, id_marks(context, rows))
     _, firsts = np.unique(every.groups, return_index=True)
-    one_each = _thinned(_taken(every, np.sort(firsts[every.groups[firsts] != 0])))
+    one_each = _thinned(every.take(np.sort(firsts[every.groups[firsts] != 0])))
     yield from _looks_at(context, one_each, entity_marks(context, one_each))
 
 
@@ -128,23 +127,7 @@ def _read_only(context: Context, rows: AuditRows) -> AuditRows:
 
 def _thinned(rows: AuditRows) -> AuditRows:
     step = -(-len(rows) // MOST_ROWS)
-    return rows if step <= 1 else _taken(rows, np.arange(0, len(rows), step))
-
-
-def _taken(rows: AuditRows, at: I64) -> AuditRows:
-    return AuditRows(
-        side=rows.side,
-        numbers=rows.numbers[at],
-        numeric=rows.numeric[:, at],
-        categories=rows.categories[:, at],
-        outcomes=rows.outcomes[at],
-        scores=None if rows.scores is None else rows.scores[at],
-        times=rows.times[at],
-        outcome_times=rows.outcome_times[at],
-        groups=rows.groups[at],
-        prints=rows.prints[at],
-        table=rows.table.take(pa.array(at)),
-    )
+    return rows if step <= 1 else rows.take(np.arange(0, len(rows), step))
 
 
 def _two_kinds(kinds: OutcomeKinds | None, outcomes: F64) -> tuple[I64, int] | None:

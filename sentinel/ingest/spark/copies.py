@@ -16,7 +16,7 @@ import xxhash
 from pyspark import cloudpickle
 
 from sentinel.audit.check import Context
-from sentinel.audit.rows import AuditRows
+from sentinel.audit.files.rows import AuditRows
 
 _Pickler: Any = cloudpickle.CloudPickler
 SMALL_BYTES: Final = 1 << 12

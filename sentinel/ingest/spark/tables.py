@@ -12,7 +12,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from sentinel.audit.engine import Fold, Tell
-from sentinel.audit.reading import Piece, TableFile
+from sentinel.audit.files.reading import Piece, TableFile
 from sentinel.errors import BaselineError
 from sentinel.ingest.spark.copies import Received, Sent
 from sentinel.ingest.spark.session import Shared

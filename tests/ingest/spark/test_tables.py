@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sentinel.audit.reading import held_table, open_table
+from sentinel.audit.files.reading import held_table, open_table
 from sentinel.audit.scan import Given, audit
 from sentinel.baseline.build import build_baseline
 from sentinel.errors import BaselineError

@@ -1,0 +1,1 @@
+"""What a fitted preprocessing has taken from which rows."""

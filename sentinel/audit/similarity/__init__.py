@@ -1,0 +1,1 @@
+"""Which rows are alike, and how many would be by chance."""

@@ -1,0 +1,1 @@
+"""What the times of the rows say of the split."""
