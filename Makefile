@@ -19,10 +19,10 @@ UPGRADE ?=
 BENCHMARKS ?= $(sort $(patsubst benchmarks/%.py,%,$(shell grep -l -e '--quick' benchmarks/*.py)))
 # The complete environment serves the demo too; on a fresh machine a smaller one is made.
 DEMO_READY := $(if $(wildcard $(VENV)/.ready-dev),$(VENV)/.ready-dev,$(VENV)/.ready-demo)
-COMPILE = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" --quiet $(if $(UPGRADE),--upgrade)
 
-.PHONY: help demo test check bench docs site lock clean
+.PHONY: help demo test coverage check bench docs site lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,15 @@ demo: $(DEMO_READY) ## a leaking model, from training to the alert (SCENARIO=cle
 
 test: $(VENV)/.ready-dev ## all tests and docstring examples (WORKERS=3; TESTS='tests/stats -k auc')
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --doctest-modules $(TESTS)
+
+coverage: $(VENV)/.ready-dev ## the same under branch coverage, by package
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal --doctest-modules $(TESTS)
+	$(BIN)/coverage combine --quiet
+	@for package in sentinel/*/; do \
+		printf '%-24s %s %%\n' "$$package" "$$($(BIN)/coverage report --format=total --include="$$package**")"; \
+	done | grep -v __pycache__
+	@printf '%-24s %s %%\n' all "$$($(BIN)/coverage report --format=total)"
 
 check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, scripts
 	$(BIN)/ruff check .
@@ -73,17 +82,18 @@ site: $(VENV)/.ready-dev ## the documents as a site, in site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: $(VENV)/.ready-dev ## pin requirements/ to what pyproject.toml asks for (UPGRADE=1: to the newest)
-	$(COMPILE) --extra simulation --group build --group test --group check --group docs -o requirements/dev.txt
-	$(COMPILE) --extra simulation --group build -c requirements/dev.txt -o requirements/demo.txt
-	$(COMPILE) -c requirements/dev.txt -o requirements/run.txt
-	$(COMPILE) --extra avro --extra confluent --extra protobuf -c requirements/dev.txt -o requirements/image.txt
+	$(COMPILE) pyproject.toml --extra simulation --group build --group test --group check --group docs -o requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra simulation --group build -c requirements/dev.txt -o requirements/demo.txt
+	$(COMPILE) pyproject.toml -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) pyproject.toml --extra avro --extra confluent --extra protobuf -c requirements/dev.txt -o requirements/image.txt
+	$(COMPILE) --group build --group release -c requirements/dev.txt -o requirements/release.txt
 
 clean: ## remove the environment and everything that was built, measured or cached
 	rm -rf $(VENV) .cache build dist site .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find sentinel tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 $(BIN)/python:
-	@for python in $(or $(PYTHON),python3 python3.11 python3.12 python3.13); do \
+	@for python in $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11); do \
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
 		echo "Making $(VENV) with $$("$$python" --version)"; \
 		exec "$$python" -m venv $(VENV); \

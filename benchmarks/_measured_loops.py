@@ -28,12 +28,12 @@ from sentinel.events.codecs.json import JsonCodec
 from sentinel.ingest.confluent import ConfluentSource
 from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.kafka_client import client_options
-from sentinel.ingest.memory_ledger import MemoryLedger, MemoryLog
 from sentinel.pipeline.loop import Loop
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
 from sentinel.summaries.rows import row_dtype
 from tests.support.kafka_broker import unique_name
+from tests.support.memory_ledger import MemoryLedger, MemoryLog
 
 HORIZON_US = 14 * 86_400 * MICROSECONDS_PER_SECOND
 KEPT = {"PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1"}

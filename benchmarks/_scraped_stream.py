@@ -16,7 +16,8 @@ import numpy as np
 
 from benchmarks.pipeline_cost import BATCHES_PER_CHECKPOINT, HOUR_US, batches, layout
 from sentinel.clock import SystemClock
-from sentinel.config.settings import Limits, Web
+from sentinel.config.limits import Limits
+from sentinel.config.web import Web
 from sentinel.diagnosis.report import Report
 from sentinel.events.batch import EventBatch
 from sentinel.exposition.guard import Guard

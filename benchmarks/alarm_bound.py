@@ -27,7 +27,8 @@ from sentinel.app.judge import model_counts
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
 from sentinel.config import load_config
-from sentinel.config.model import Alerts, Model, Panes
+from sentinel.config.alerts import Alerts
+from sentinel.config.model import Model, Panes
 from sentinel.diagnosis.conditions import conditions
 from sentinel.diagnosis.verdict import diagnose
 from sentinel.evaluation.change import HORIZON_PANES

@@ -2,7 +2,7 @@
 
     python -m benchmarks.audit_cases [--quick] [--no-fit] [FOLDER]
 
-FOLDER holds CASE/VARIANT/train.parquet and validation.parquet (by default ../shared/data, beside the repository). One
+FOLDER holds CASE/VARIANT/train.parquet and validation.parquet ($SENTINEL_TEST_DATA unless it is named). One
 line a variant: the truth, everything that is more than good to know, the features that are suspect (the first named
 first), the AUC of the scores in the file, and that of the reference learner with every feature and without the first
 suspect.
@@ -11,6 +11,7 @@ suspect.
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,9 +24,9 @@ from sentinel.api.settings import settings_of
 from sentinel.audit.findings import AuditReport, Finding, Inflation
 from sentinel.audit.learner import fit
 from sentinel.audit.scan import Given, audit
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 
-FOLDER: Final = Path("../shared/data")
+FOLDER: Final = Path(os.environ.get("SENTINEL_TEST_DATA", "../shared/data"))
 QUICK: Final = "bank_duration/leaky"
 SUSPECTS: Final = ("target_leakage", "temporal_leakage")
 """Causes of which a finding that names columns names suspects."""
@@ -120,13 +121,13 @@ def row(folder: Path, *, with_fit: bool) -> str:
     return f"| {case} | {what} | {said} | {', '.join(named) or '-'} | {stated} | {anew} | {taken} |"
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER, help="where the cases are")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK} alone")
     parser.add_argument("--no-fit", action="store_true", help="without the reference learner")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     cases = sorted(path.parent for path in given.folder.glob("*/*/train.parquet"))
     if given.quick:
         cases = [case for case in cases if f"{case.parent.name}/{case.name}" == QUICK]

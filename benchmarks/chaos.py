@@ -39,7 +39,8 @@ from sentinel.config.settings import Config
 from sentinel.events.codecs.json import JsonCodec
 from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.kafka_ledger_reader import KafkaLedgerReader
-from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.published import PaneKey, Progress, read_key, read_progress
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.tally import Tally, add_up

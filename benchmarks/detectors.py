@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtri
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.change import HORIZON_PANES, LIKELY, weigh_change
 from sentinel.evaluation.detectors import REFERENCE_PANES, anomalies, pane_statistics, watch
 from sentinel.evaluation.findings import Change

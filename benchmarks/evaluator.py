@@ -36,7 +36,8 @@ from sentinel.config import load_config
 from sentinel.config.settings import Config
 from sentinel.ingest.memory import MemorySource
 from sentinel.pipeline.follower import Follower
-from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.published import PaneKey, Progress, pane_key, progress_key, write_progress
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.simulation import simulate

@@ -99,7 +99,13 @@ def true_area(law: Floats) -> float:
 
 
 def auc_looks(
-    random: np.random.Generator, n_streams: int, n_looks: int, offline: Floats, live: Floats
+    random: np.random.Generator,
+    n_streams: int,
+    n_looks: int,
+    offline: Floats,
+    live: Floats,
+    *,
+    events_per_look: int = EVENTS_PER_LOOK,
 ) -> Iterator[Looks]:
     """Streams of scored events; the metric is the area from histograms cumulated over looks."""
     n_cells = offline.size
@@ -108,10 +114,10 @@ def auc_looks(
     for first in range(0, n_streams, CHUNK):
         streams = min(CHUNK, n_streams - first)
         baseline = random.multinomial(OFFLINE_EVENTS, start_law, streams).reshape(streams, 2, -1)
-        cells = np.searchsorted(cumulative, random.random(streams * n_looks * EVENTS_PER_LOOK))
-        rows = np.repeat(np.arange(streams * n_looks), EVENTS_PER_LOOK)
-        counts = np.bincount(rows * n_cells + cells, minlength=streams * n_looks * n_cells)
-        counts = counts.reshape(streams, n_looks, 2, -1).cumsum(axis=1)
+        cells = np.searchsorted(cumulative, random.random(streams * n_looks * events_per_look))
+        rows = np.repeat(np.arange(streams * n_looks), events_per_look)
+        seen = np.bincount(rows * n_cells + cells, minlength=streams * n_looks * n_cells)
+        counts = seen.reshape(streams, n_looks, 2, -1).cumsum(axis=1)
         then = auc_many(baseline[:, 1], baseline[:, 0])
         now = auc_many(counts[:, :, 1], counts[:, :, 0], minimum_per_class=MINIMUM_PER_CLASS)
         enough = now.n_positive + now.n_negative >= MINIMUM_OUTCOMES

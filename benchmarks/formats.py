@@ -1,6 +1,6 @@
 """What an event of each format costs to decode, beside the canonical event that says the same.
 
-    python -m benchmarks.formats
+    python -m benchmarks.formats [--quick]
 
 Prints microseconds of processor time an event (prediction or outcome), the median of several runs over the same
 messages. Every message of a format is distinct in its id; features are ten numbers and two categories.
@@ -8,10 +8,12 @@ messages. Every message of a format is distinct in its id; features are ten numb
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +27,7 @@ from sentinel.events.codecs.messages import Messages
 N = 4_000
 """Events a run."""
 REPEATS = 7
+QUICK_REPEATS = 3
 AT = 1_795_694_370
 NUMBERS = [f"x{i}" for i in range(10)]
 SCHEMA = EventSchema(
@@ -147,7 +150,7 @@ CASES: dict[str, tuple[Callable[[int], list[Message]], int, dict[str, Any]]] = {
 }
 
 
-def measure(make: Callable[[int], list[Message]], n_rows: int, settings: dict[str, Any]) -> float:
+def measure(make: Callable[[int], list[Message]], n_rows: int, settings: dict[str, Any], n_runs: int) -> float:
     """Seconds of processor time an event, joined halves included."""
     sent = [one for i in range(N // n_rows) for one in make(i)]
     n = len(sent)
@@ -166,7 +169,7 @@ def measure(make: Callable[[int], list[Message]], n_rows: int, settings: dict[st
     canonical_codec = JsonCodec([SCHEMA], limits)
     codec = AdaptingCodec(canonical_codec, stages, limits) if stages else canonical_codec
     seconds = []
-    for _ in range(REPEATS):
+    for _ in range(n_runs):
         began = time.process_time()
         n_events = run(codec, messages)
         seconds.append(time.process_time() - began)
@@ -196,11 +199,16 @@ def run(codec: AdaptingCodec | JsonCodec, messages: Messages) -> int:
     return n_events
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_REPEATS} runs of each, not {REPEATS}")
+    options = parser.parse_args(arguments)
     for name, case in CASES.items():
-        print(f"{name:18} {measure(*case) * 1e6:6.1f} us")
+        seconds = measure(*case, QUICK_REPEATS if options.quick else REPEATS)
+        print(f"{name:18} {seconds * 1e6:6.1f} us", flush=True)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -31,6 +31,8 @@ from tests.support.http_daemon import batches, write_http_config
 SIZES: Final = (1, 100, 1_000)
 CLIENTS: Final = 8
 REQUESTS: Final = {1: 6_000, 100: 700, 1_000: 90}
+QUICK_PART: Final = 6
+"""The quick mode sends a sixth of the requests."""
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -115,10 +117,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--no-fsync", action="store_true")
+    parser.add_argument("--quick", action="store_true", help=f"one request in {QUICK_PART}")
     options = parser.parse_args(arguments)
+    part = QUICK_PART if options.quick else 1
     with TemporaryDirectory() as name:
         folder = Path(name)
-        simulated = simulate("clean", seed=1, n_train=2_000, n_validation=2_000, n_stream=90_000)
+        simulated = simulate("clean", seed=1, n_train=2_000, n_validation=2_000, n_stream=90_000 // part)
         files = write_files(simulated, folder / "data")
         baseline = folder / "model.baseline"
         build = ["--quiet", "--config", str(files.config), "--validation", str(files.validation)]
@@ -137,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             daemon.start()
             daemon.wait_ready()
             for size in SIZES:
-                n = size * REQUESTS[size]
+                n = size * (REQUESTS[size] // part)
                 taken, queue = queue[:n], queue[n:]
                 result = _measure(daemon, batches(taken, size), size, options.clients)
                 print(

@@ -1,7 +1,8 @@
 """What an installation costs: seconds, megabytes to download and on disk, and which packages they go to.
 
 Makes a fresh environment in the temporary directory, fetches the locked runtime requirements with an empty cache,
-installs them and this package, and removes it all again. Run with `python -m benchmarks.install_size [--quick]`.
+installs them and this package, then what the demonstration needs besides, and removes it all again. Run with
+`python -m benchmarks.install_size [--quick]`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements" / "run.txt"
+DEMO = ROOT / "requirements" / "demo.txt"
 MB = 1_000_000
 SHOWN = 8
 TARGET_SECONDS = 60
@@ -101,6 +103,10 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"on disk: {added / MB:.0f} MB beyond an empty environment; target {TARGET_MB} MB")
         print(f"sentinel's own wheel: {built.stat().st_size / MB:.2f} MB\n")
         report([row for row in shares(python) if row[0] not in ("pip", "setuptools")])
+        run(*pip, "download", *cache, "--require-hashes", "-r", DEMO, "-d", wheels)
+        run(*own, "--find-links", wheels, "--require-hashes", "-r", DEMO)
+        downloaded, added = folder_bytes(wheels) + built.stat().st_size, folder_bytes(environment) - bare
+        print(f"\nwith what the demonstration needs: {downloaded / MB:.0f} MB to fetch, {added / MB:.0f} MB on disk")
     return 0
 
 

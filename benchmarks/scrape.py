@@ -22,9 +22,10 @@ from sentinel.clock import SystemClock
 from sentinel.diagnosis.report import BaselineReference, Cause, Report, Verdict
 from sentinel.evaluation.findings import Finding, LaunchWindow, Value
 from sentinel.exposition.collector import Collector
-from sentinel.exposition.model_declarations import FINDING
+from sentinel.exposition.labels import FINDING
 from sentinel.exposition.selection import Budget
-from sentinel.exposition.snapshot import SnapshotMemory, build_snapshot
+from sentinel.exposition.snapshot import build_snapshot
+from sentinel.exposition.snapshot_memory import SnapshotMemory
 from sentinel.exposition.statistics import DaemonStatistics
 from tests.support.prometheus import missing_binaries
 

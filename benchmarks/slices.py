@@ -16,8 +16,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sentinel.config.model import Alerts
-from sentinel.evaluation.candidates import Place, candidates_of, label
+from sentinel.config.alerts import Alerts
+from sentinel.evaluation.candidates import Place, candidates_of, place_name
 from sentinel.evaluation.discovery import discover
 from sentinel.evaluation.slices import compare_slices
 from sentinel.stats.intervals import wilson_interval
@@ -83,7 +83,7 @@ def _layout() -> Layout:
 
 
 LAYOUT: Final = _layout()
-PLACES: Final = {label(LAYOUT, place): place for place in candidates_of(LAYOUT).places}
+PLACES: Final = {place_name(LAYOUT, place): place for place in candidates_of(LAYOUT).places}
 
 
 def _nowhere(rows: Rows) -> Booleans:
@@ -196,7 +196,7 @@ def run(rng: np.random.Generator, world: World, tally: Tally) -> None:
     tally.any_named_false += named_false
     tally.false_shares.append(sum(not _is_about(world, name) for name in names) / max(len(names), 1))
     tally.found += any(_is_about(world, name) for name in names)
-    tally.exact += world.place is not None and label(LAYOUT, world.place) in names
+    tally.exact += world.place is not None and place_name(LAYOUT, world.place) in names
     if delay is not None:
         tally.delays.append(delay)
 

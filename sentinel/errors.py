@@ -33,7 +33,3 @@ class BaselineError(FatalError):
 
 class SourceError(RecoverableError):
     """The place that events come from does not answer."""
-
-
-class UnsupportedTaskError(FatalError):
-    """The configuration names a task that this version cannot evaluate."""

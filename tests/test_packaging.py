@@ -11,6 +11,7 @@ from email.parser import Parser
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -18,7 +19,7 @@ import sentinel
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-LOCKS = {name: ROOT / "requirements" / f"{name}.txt" for name in ("run", "demo", "dev")}
+LOCKS = {name: ROOT / "requirements" / f"{name}.txt" for name in ("run", "image", "demo", "dev", "release")}
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +59,36 @@ def test_the_wheel_states_version_and_licence(wheel: zipfile.ZipFile) -> None:
     assert text_of(wheel, "licenses/LICENSE") == (ROOT / "LICENSE").read_text(encoding="utf-8")
 
 
+def test_the_metadata_says_who_what_and_where(wheel: zipfile.ZipFile) -> None:
+    """A name, a summary that is the package's own, somebody to turn to, and the README as the description."""
+    metadata = Parser().parsestr(text_of(wheel, "METADATA"))
+    assert metadata["Summary"] == (sentinel.__doc__ or "").strip()
+    assert metadata["Author"]
+    assert metadata["Maintainer"]
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    assert metadata.get_payload() == (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_classifiers_name_the_pythons_that_are_tested() -> None:
+    """Those of the workflow that tests a change, of which the oldest is the one that is required."""
+    project = PROJECT["project"]
+    named = [found[1] for each in project["classifiers"] if (found := re.fullmatch(r".* :: (3\.\d+)", each))]
+    workflow = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8"))
+    (tested,) = (job["strategy"]["matrix"]["python"] for job in workflow["jobs"].values() if "strategy" in job)
+    assert named == tested
+    assert project["requires-python"] == f">={named[0]}"
+
+
+def test_the_changelog_has_this_release() -> None:
+    """Below what is not released yet stands this version, with its day; releases go from the newest to the oldest."""
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## \[(.+?)\](?: - (\d{4}-\d{2}-\d{2}))?$", text, re.MULTILINE)
+    assert headings[0] == ("Unreleased", "")
+    assert headings[1][0] == sentinel.__version__
+    assert [day for _, day in headings[1:]] == sorted((day for _, day in headings[1:]), reverse=True)
+    assert len(headings) == text.count("\n## ")
+
+
 def test_the_wheel_brings_the_command(wheel: zipfile.ZipFile) -> None:
     """Installing makes the command ``sentinel``."""
     assert "sentinel = sentinel.cli:main" in text_of(wheel, "entry_points.txt").splitlines()
@@ -89,8 +120,10 @@ def test_locks_agree(smaller: str, larger: str) -> None:
     ("name", "groups"),
     [
         ("run", ["dependencies"]),
+        ("image", ["dependencies", "avro", "confluent", "protobuf"]),
         ("demo", ["dependencies", "simulation", "build"]),
         ("dev", ["dependencies", "simulation", "build", "test", "check"]),
+        ("release", ["build", "release"]),
     ],
 )
 def test_locks_satisfy_the_project(name: str, groups: list[str]) -> None:

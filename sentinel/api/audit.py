@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import pyarrow as pa
 
 from sentinel.api import frames
 from sentinel.api.audit_summary import summary
-from sentinel.api.baseline import Progress
 from sentinel.api.inspection import inspect, outcome_part, warn
+from sentinel.api.progress import Progress, by_steps
 from sentinel.api.rows import Given, as_rows
-from sentinel.api.settings import manifest_of, of_config, settings_of
+from sentinel.api.settings import chosen_settings, manifest_of
 from sentinel.api.text import Text
 from sentinel.app.gate import EXIT_ALERT
 from sentinel.audit import scan
@@ -34,6 +34,7 @@ from sentinel.config.model import Model
 from sentinel.console.offline_audit import render_audit_report
 from sentinel.errors import FatalError
 from sentinel.events.schema import Task
+from sentinel.whole_files import write_whole
 
 
 class LeakageFoundError(FatalError):
@@ -157,7 +158,7 @@ class AuditResult:
                 raise FatalError("this audit was read from a file, which holds no values: make it anew to show them")
             values = read_values(self.report, rows.model, validation=rows.validation, train=rows.train)
         model = None if rows is None else rows.model
-        document.write_whole(path, render_audit_report(self.report, model=model, values=values).encode())
+        write_whole(path, render_audit_report(self.report, model=model, values=values).encode())
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the JSON that `sentinel audit --json` writes, whole or not at all; `read_audit` reads it back.
@@ -167,7 +168,7 @@ class AuditResult:
         FatalError
             If the file cannot be written.
         """
-        document.write_whole(path, document.to_json(self.report))
+        write_whole(path, document.to_json(self.report))
 
     def _repr_html_(self) -> str:
         return summary(self.report)
@@ -197,7 +198,7 @@ def check_leakage(
     skip: Sequence[str] = (),
     propose_split: bool = False,
     config: str | os.PathLike[str] | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> AuditResult:
     """Audit training and validation rows for leakage, before the model ships.
@@ -254,7 +255,7 @@ def check_leakage(
     """
     named = {"score": score, "outcome": outcome if isinstance(outcome, str) else None, "group": group}
     own = {"columns": _columns(columns, task, named), "outcome": None if isinstance(outcome, str) else outcome}
-    chosen = _settings(config, model, version, task, {**own, **settings})
+    chosen = chosen_settings(config, model, version, task, {**own, **settings})
     roles = set(chosen.columns.roles(chosen.task).values())
     rows = as_rows(validation, "validation", roles)
     trained = None if train is None else as_rows(train, "training", roles)
@@ -274,7 +275,7 @@ def check_leakage(
     report = scan.audit(
         given,
         now_us=SystemClock().now_us(),
-        progress=None if progress is None else _told(progress),
+        progress=by_steps(progress),
         checks=guarded(chosen_checks(tuple(checks), tuple(skip))),
         propose=propose_split,
     )
@@ -301,17 +302,6 @@ def _columns(
     return {**(columns or {}), **said} or None
 
 
-def _settings(
-    config: str | os.PathLike[str] | None, model: str | None, version: str | None, task: Task, own: Mapping[str, Any]
-) -> Model:
-    if config is None:
-        return settings_of(model or "model", version or "1", {"task": task, **own})
-    given = [key for key, value in {**own, "task": None if task == "binary" else task}.items() if value is not None]
-    if given:
-        raise FatalError(f"{given[0]} and config are both given: the configuration file holds all settings")
-    return of_config(config, model, version)
-
-
 def _inspected(rows: Path | pa.Table, what: str, model: Model, named: Sequence[str]) -> list[str]:
     """Of rows in memory, what is assumed of the columns that are there; those that were named have to be."""
     if isinstance(rows, Path):
@@ -329,7 +319,3 @@ def _severity(fail_on: Severity) -> Severity:
     if fail_on not in ("critical", "warning", "info"):
         raise FatalError(f"fail_on is {fail_on!r}: give 'critical', 'warning' or 'info'")
     return fail_on
-
-
-def _told(progress: Progress) -> scan.Progress:
-    return lambda done, total, _: progress(done / max(total, 1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,21 +13,26 @@ import pyarrow as pa
 
 from sentinel.api import frames
 from sentinel.api.inspection import PREDICTION, inspect, outcome_part, repeated_ids, warn
+from sentinel.api.progress import Progress, by_steps
 from sentinel.api.rows import Given, as_rows
-from sentinel.api.settings import manifest_of, of_config, settings_of, with_settings
+from sentinel.api.settings import (
+    chosen_settings,
+    manifest_of,
+    of_config,
+    refuse_beside_config,
+    settings_of,
+    with_settings,
+)
 from sentinel.api.text import Text
 from sentinel.baseline import artifact, show
 from sentinel.baseline import build as builder
 from sentinel.clock import SystemClock
-from sentinel.config.model import Model, SliceBins
-from sentinel.errors import FatalError
+from sentinel.config.model import Model
+from sentinel.config.slices import SliceBins
 from sentinel.events.schema import Task
 
 if TYPE_CHECKING:
     from sentinel.baseline.repairs import Rescore
-
-Progress = Callable[[float], None]
-"""Told how much is done, 0 to 1."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -147,7 +152,7 @@ def build_baseline(
         Of what was assumed, and of what the rows cannot tell.
     """
     own = {"slices": slices, "columns": columns, "features": features, "alerts": alerts, **settings}
-    chosen = _settings(config, model, version, task, own)
+    chosen = chosen_settings(config, model, version, task, own)
     roles = chosen.columns.roles(chosen.task).values()
     rows = as_rows(validation, "validation", set(roles))
     trained = None if train is None else as_rows(train, "training", set(roles))
@@ -165,7 +170,7 @@ def build_baseline(
         manifest_of(manifest),
         now_us=SystemClock().now_us(),
         rescore=predict,
-        progress=None if progress is None else lambda done, total, _: progress(done / max(total, 1)),
+        progress=by_steps(progress),
         audit=audit,
     )
     warn(_refused(built.meta))
@@ -202,24 +207,9 @@ def load_baseline(
     meta = read.meta
     own = {"columns": columns, "alerts": alerts, **settings}
     if config is not None:
-        _alone(own)
+        refuse_beside_config(own)
         return Baseline(read, of_config(config, meta.model, meta.version))
     return Baseline(read, with_settings(settings_of(meta.model, meta.version, {"task": meta.task}), own))
-
-
-def _settings(
-    config: str | os.PathLike[str] | None, model: str | None, version: str | None, task: Task, own: Mapping[str, Any]
-) -> Model:
-    if config is not None:
-        _alone({**own, "task": None if task == "binary" else task})
-        return of_config(config, model, version)
-    return settings_of(model or "model", version or "1", {"task": task, **own})
-
-
-def _alone(own: Mapping[str, Any]) -> None:
-    given = [key for key, value in own.items() if value is not None]
-    if given:
-        raise FatalError(f"{given[0]} and config are both given: the configuration file holds all settings")
 
 
 def _refused(meta: artifact.BaselineMeta) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, Literal
 
 from sentinel.api.chart_style import style_of
@@ -18,6 +17,7 @@ from sentinel.console.numbers import figure, moment, signed
 from sentinel.console.slices import slices_of
 from sentinel.diagnosis.report import Report
 from sentinel.errors import FatalError
+from sentinel.whole_files import write_whole
 
 Kind = Literal["time", "slices", "features", "calibration"]
 
@@ -54,10 +54,7 @@ class Chart:
         FatalError
             If the file cannot be written.
         """
-        try:
-            Path(path).write_text(self.svg, encoding="utf-8")
-        except OSError as error:
-            raise FatalError(f"cannot write {os.fspath(path)}: {error.strerror}") from error
+        write_whole(path, self.svg.encode())
 
     def _repr_svg_(self) -> str:
         return self.svg

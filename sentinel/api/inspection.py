@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.errors import FatalError
 from sentinel.events.codecs.arrow_columns import as_floats, class_columns, column_of, is_missing, is_number, is_text
 from sentinel.events.schema import Task

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
-from sentinel.api.baseline import Baseline, Progress, given_baseline
+from sentinel.api.baseline import Baseline, given_baseline
 from sentinel.api.inspection import PREDICTION, inspect, outcome_part, repeated_ids, warn
+from sentinel.api.progress import Progress
 from sentinel.api.result import Result
 from sentinel.api.rows import Given, as_rows
 from sentinel.api.settings import with_settings
@@ -19,13 +20,15 @@ from sentinel.app.models import watch
 from sentinel.app.replay import ROWS_PER_LOOK
 from sentinel.app.replay import replay as run
 from sentinel.clock import SystemClock
-from sentinel.config.model import Columns, Model
+from sentinel.config.columns import Columns
+from sentinel.config.model import Model
 from sentinel.diagnosis.report import Report
 from sentinel.errors import FatalError
 from sentinel.events.batch import DeadLetter
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.events.schema import Task
-from sentinel.ingest.replay import ReplaySource, ScheduledBackfills
+from sentinel.ingest.replay import ReplaySource
+from sentinel.ingest.replay_schedules import ScheduledBackfills
 
 _REFUSED_KEPT: Final = 10_000
 Rows: TypeAlias = Path | pa.Table

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-import msgspec
 import pandas as pd
 
 from sentinel.api import charts, frames
@@ -15,11 +13,13 @@ from sentinel.api.summary import summary
 from sentinel.api.text import Text
 from sentinel.app import gate
 from sentinel.app.gate import FailOn
+from sentinel.app.report_files import load_report
 from sentinel.console.pages import render_file
-from sentinel.diagnosis.report import Alert, Report, Verdict, from_json, to_json
+from sentinel.diagnosis.report import Alert, Report, Verdict, to_json
 from sentinel.diagnosis.words import explain
-from sentinel.errors import CorruptArtifactError, FatalError
+from sentinel.errors import FatalError
 from sentinel.events.batch import DeadLetter
+from sentinel.whole_files import write_whole
 
 
 class AlertFiringError(FatalError):
@@ -125,7 +125,7 @@ class Result:
         FatalError
             If the file cannot be written.
         """
-        _write(path, render_file(self.report, runbooks=runbooks).encode())
+        write_whole(path, render_file(self.report, runbooks=runbooks).encode())
 
     def to_json(self, path: str | os.PathLike[str]) -> None:
         """Write the report that `sentinel replay --report` writes, byte for byte.
@@ -135,7 +135,7 @@ class Result:
         FatalError
             If the file cannot be written.
         """
-        _write(path, to_json(self.report))
+        write_whole(path, to_json(self.report))
 
     def _repr_html_(self) -> str:
         return summary(self.report)
@@ -154,17 +154,4 @@ def read_report(path: str | os.PathLike[str]) -> Result:
     FatalError
         If the file cannot be read, or is no report of this version.
     """
-    source = os.fspath(path)
-    try:
-        return Result(from_json(Path(path).read_bytes()))
-    except OSError as error:
-        raise FatalError(f"cannot read {source}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptArtifactError(f"{source} is no sentinel report: {error}") from error
-
-
-def _write(path: str | os.PathLike[str], data: bytes) -> None:
-    try:
-        Path(path).write_bytes(data)
-    except OSError as error:
-        raise FatalError(f"cannot write {os.fspath(path)}: {error.strerror}") from error
+    return Result(load_report(path))

@@ -17,6 +17,7 @@ from sentinel.config.errors import ConfigError
 from sentinel.config.model import Model
 from sentinel.config.times import rfc3339_of
 from sentinel.errors import FatalError
+from sentinel.events.schema import Task
 
 _ROOT: Final = ("models", 0)
 _FIXED: Final = ("name", "version", "task", "slices", "built_in_slices", "threshold", "ranks")
@@ -77,6 +78,44 @@ def of_config(path: str | os.PathLike[str], name: str | None, version: str | Non
         return fitting[0]
     known = ", ".join(f"{m.name} {m.version}" for m in models)
     raise FatalError(f"{os.fspath(path)} has the models {known}: choose one of them with model= and version=")
+
+
+def chosen_settings(
+    config: str | os.PathLike[str] | None, name: str | None, version: str | None, task: Task, given: Mapping[str, Any]
+) -> Model:
+    """The settings of a configuration file where one is given, else those of the arguments.
+
+    Parameters
+    ----------
+    config : path or None
+    name, version : str or None
+        Of the model; ``"model"`` and ``"1"`` where neither a file nor the caller names it.
+    task : str
+    given : mapping
+        As of :func:`settings_of`.
+
+    Raises
+    ------
+    FatalError
+        If both are given.
+    """
+    if config is None:
+        return settings_of(name or "model", version or "1", {"task": task, **given})
+    refuse_beside_config({**given, "task": None if task == "binary" else task})
+    return of_config(config, name, version)
+
+
+def refuse_beside_config(given: Mapping[str, Any]) -> None:
+    """See that no setting is given twice.
+
+    Raises
+    ------
+    FatalError
+        Naming the first that is not None.
+    """
+    beside = [key for key, value in given.items() if value is not None]
+    if beside:
+        raise FatalError(f"{beside[0]} and config are both given: the configuration file holds all settings")
 
 
 def manifest_of(given: Mapping[str, Any] | str | os.PathLike[str] | None) -> dict[str, Any]:

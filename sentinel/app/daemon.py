@@ -37,6 +37,7 @@ from sentinel.errors import FatalError, SentinelError
 from sentinel.exposition.access import Principal
 from sentinel.exposition.guard import Guard
 from sentinel.exposition.http import WebInputs, build_app
+from sentinel.exposition.reports import report_of
 from sentinel.exposition.server import HttpServer, bind
 from sentinel.exposition.statistics import DaemonStatistics
 from sentinel.ingest.http_intake import Intake
@@ -47,6 +48,8 @@ from sentinel.pipeline.audit_log import KINDS, REMEMBERED
 
 log = get_logger(__name__)
 
+BUILD = f"sentinel {__version__}"
+"""What the pages say is running, as a report says what wrote it."""
 STOP_SECONDS = 25.0
 """Below Kubernetes' default grace of 30 s, so that the last checkpoint is always taken."""
 SWAP_SECONDS = 15.0
@@ -133,36 +136,14 @@ class Daemon:
             raise
         try:
             check_producers(config, listener.getsockname()[0], closed=guard.locks.current.closed)
-            state = Path(config.state.directory)
-            ownership = Ownership(state)
-            self._stops.add("state", ownership.release)
-            if intake is not None:
-                intake.log.open()
-                self._stops.add("event log", intake.log.close)
-                look_for(intake, config, graph.models)
-            register = Register(state, self._clock, lambda: self._current.reports, lambda: self._current.judges)
+            register = self._own_state(config, graph.models)
         except SentinelError:
             listener.close()
             graph.discard()
             raise
         self.address = listener.getsockname()[:2]
         self._graph, self._register = graph, register
-        web = WebInputs(
-            reports=self.reports,
-            statistics=self.statistics,
-            page=self._overview_page,
-            model_page=self._model_page,
-            audit_page=lambda kind, before: _audit_page(register, kind, before) if self._role.judges else None,
-            judged=self._role.judges,
-            refused_page=lambda refused: render_refused(refused, __version__),
-            page_policy=POLICY,
-            reload=self._reload_over_http,
-            reload_enabled=lambda: self._current.config.web.reload_endpoint,
-            limits=lambda: self._current.config.limits,
-            answers=register if self._role.judges else None,
-            intake=intake,
-        )
-        server = HttpServer(build_app(web, self._clock), listener, guard)
+        server = HttpServer(build_app(self._web_inputs(register), self._clock), listener, guard)
         server.start()
         self._stops.add("http", lambda: server.stop(5.0))
         graph.start()
@@ -173,6 +154,35 @@ class Daemon:
             address=f"{guard.scheme}://{self.address[0]}:{self.address[1]}",
             role=str(self._role),
             models=len(graph.models),
+        )
+
+    def _own_state(self, config: Config, models: Mapping[Key, WatchedModel]) -> Register:
+        """Take the state directory for this process alone, and open what requests write in it."""
+        state = Path(config.state.directory)
+        ownership = Ownership(state)
+        self._stops.add("state", ownership.release)
+        if self._intake is not None:
+            self._intake.log.open()
+            self._stops.add("event log", self._intake.log.close)
+            look_for(self._intake, config, models)
+        return Register(state, self._clock, lambda: self._current.reports, lambda: self._current.judges)
+
+    def _web_inputs(self, register: Register) -> WebInputs:
+        judges = self._role.judges
+        return WebInputs(
+            reports=self.reports,
+            statistics=self.statistics,
+            page=self._overview_page,
+            model_page=self._model_page,
+            audit_page=lambda kind, before: _audit_page(register, kind, before) if judges else None,
+            judged=judges,
+            refused_page=lambda refused: render_refused(refused, BUILD),
+            page_policy=POLICY,
+            reload=self._reload_over_http,
+            reload_enabled=lambda: self._current.config.web.reload_endpoint,
+            limits=lambda: self._current.config.limits,
+            answers=register if judges else None,
+            intake=self._intake,
         )
 
     def stop(self) -> bool:
@@ -229,16 +239,16 @@ class Daemon:
 
     def _overview_page(self, show: str) -> str:
         if not self._role.judges:
-            return render_collector(__version__, self._current.config.web.evaluator)
-        return render_overview(self.reports(), __version__, now_us=self._clock.now_us(), show=show, audited=True)
+            return render_collector(BUILD, self._current.config.web.evaluator)
+        return render_overview(self.reports(), BUILD, now_us=self._clock.now_us(), show=show, audited=True)
 
     def _model_page(self, model: str, version: str, who: Principal) -> str | None:
-        report = next((each for each in self.reports() if (each.model, each.version) == (model, version)), None)
+        report = report_of(self.reports(), (model, version))
         if report is None:
             return None
         web = self._current.config.web
         answering = Answering(principal=who, writers=web.writers)
-        return render_model(report, __version__, runbooks=web.runbooks, answering=answering)
+        return render_model(report, BUILD, runbooks=web.runbooks, answering=answering)
 
     def _swap(self, config: Config, changed: list[str]) -> None:
         old = self._current
@@ -307,4 +317,4 @@ class Daemon:
 
 def _audit_page(register: Register, kind: str, before: int | None) -> str:
     entries = register.entries(kind=None, since_us=None, limit=REMEMBERED * len(KINDS))
-    return render_audit(entries, __version__, kind=kind, before=before)
+    return render_audit(entries, BUILD, kind=kind, before=before)

@@ -5,6 +5,7 @@ One Judge serves the daemon and the replay alike, so a file replayed says what t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -97,7 +98,9 @@ class Judge:
         )
         verdict = diagnose(evaluation, baseline, counts, self.model.settings.alerts)
         if watermark is not None:
-            self._book = self._book.advance(evaluation, verdict, counts, rfc3339(watermark, to_second=True))
+            release = -math.log(self.model.settings.alerts.warn_alpha)
+            at = rfc3339(watermark, to_second=True)
+            self._book = self._book.advance(evaluation, verdict, counts, at, release=release)
             self._remember(evaluation, verdict, counts, watermark)
         report = Report(
             model=key[0],
@@ -199,7 +202,7 @@ def model_counts(live: PaneSeries, tally: Tally, key: Key) -> dict[str, int]:
         "joined": sum(pane.n_outcomes for _, pane in live.panes),
         "outcomes": sum(named.get(f"outcome_{name}", 0) for name in outcome_results),
         "matured": named.get(results.MATURED, 0),
-        "unlabelled": named.get(results.UNLABELLED, 0),
+        "unjoined": named.get(results.UNJOINED, 0),
         "assumed_negative": named.get(results.ASSUMED_NEGATIVE, 0),
         "duplicates": named.get("prediction_duplicate", 0),
         "duplicate_outcomes": named.get("outcome_duplicate", 0),

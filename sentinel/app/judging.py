@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +97,7 @@ class Judging:
 
     def evaluate(self) -> None:
         """Judge every model once. An error in one model is logged and counted, and costs the others nothing."""
-        started = time.thread_time()
+        started = self._clock.monotonic()
         views = self.feed.views()
         if not views and self.reports:
             return  # between two graphs: the former reports stand until the counts are there again
@@ -120,7 +119,7 @@ class Judging:
         self.delays = {key: _delays(views, key) for key in self.judges}
         self.watermark_us = max((view.watermark for view in views if view.watermark is not None), default=None)
         self.status.evaluations += 1
-        self.status.seconds += time.thread_time() - started
+        self.status.seconds += self._clock.monotonic() - started
 
     def _evaluate_forever(self) -> None:
         try:

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sentinel.logs import get_logger
+from sentinel.whole_files import replace_file
 
 log = get_logger(__name__)
 
@@ -38,11 +39,9 @@ class JudgeMemory:
         path = self._path(key)
         if self._written.get(path) == saved:
             return
-        beside = path.with_suffix(".new")
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(saved)
-            beside.replace(path)
+            replace_file(path, saved)
         except OSError as error:
             log.warning("judge_memory_not_written", error=str(error))
             return

@@ -19,8 +19,10 @@ from sentinel.config.times import rfc3339
 from sentinel.diagnosis.answers import AnswerRequest, TaughtCase, taught
 from sentinel.diagnosis.report import Acknowledgement, Report
 from sentinel.exposition.answers import VerdictChangedError
+from sentinel.exposition.reports import report_of
 from sentinel.logs import get_logger
 from sentinel.pipeline.audit_log import EVIDENCE, REMEMBERED, AuditEntry, AuditLog, AuditLogError, Kind
+from sentinel.whole_files import replace_file
 
 log = get_logger(__name__)
 
@@ -88,7 +90,7 @@ class Register:
         judge = self._judges().get(key)
         judged = None if judge is None else judge.judged()
         if judged is None:  # between two configurations the former report stands, its evidence is gone
-            report = next((each for each in self._reports() if (each.model, each.version) == key), None)
+            report = report_of(self._reports(), key)
             if report is None:
                 raise LookupError(key)
         else:
@@ -188,10 +190,8 @@ class Register:
         return found
 
     def _write_last(self, plain: dict[str, Any]) -> None:
-        beside = self._last_configuration.with_suffix(".new")
         try:
-            beside.write_bytes(msgspec.json.encode(plain))
-            beside.replace(self._last_configuration)
+            replace_file(self._last_configuration, msgspec.json.encode(plain))
         except OSError as error:
             log.warning("last_configuration_not_written", error=str(error))
 

@@ -9,16 +9,17 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
 from sentinel.config.secrets import Secret
-from sentinel.config.settings import Web
 from sentinel.config.tokens import load_tokens
+from sentinel.config.web import Web
 from sentinel.config.web_file import load_web_file
 from sentinel.diagnosis.report import Report, from_json
 from sentinel.errors import CorruptArtifactError, FatalError, SourceError
+from sentinel.exposition.reports import path_of
 
 TIMEOUT_SECONDS = 10.0
 _ON_THIS_MACHINE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 # asked there where it listens everywhere
@@ -159,7 +160,7 @@ def fetch_reports(
             raise FatalError(f"no report fits {wanted}; {access.base} has {names}")
         reports = []
         for entry in chosen:
-            path = f"/api/v1/models/{quote(entry.model, safe='')}/{quote(entry.version, safe='')}/report"
+            path = f"/api/v1/models/{path_of(entry.model, entry.version)}/report"
             reports.append(from_json(asked.get(path)))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptArtifactError(f"{access.base}{path} is no sentinel of this version: {error}") from error

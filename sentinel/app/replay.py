@@ -11,7 +11,8 @@ from sentinel.clock import Clock
 from sentinel.diagnosis.report import Report
 from sentinel.events.batch import DeadLetter
 from sentinel.ingest.protocol import Source
-from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 
 ROWS_PER_LOOK = 200

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sentinel.app.models import hash_key_of, load_models, plans, row_bytes
+from sentinel.app.models import Key, WatchedModel, hash_key_of, load_models, plans, row_bytes
 from sentinel.app.refusals import Refusals, make_letter_topic
 from sentinel.app.sources import make_codec, make_ledger
 from sentinel.app.spark_state import SparkState, open_state
@@ -19,6 +19,9 @@ from sentinel.ingest.ledger import Ledger, LedgerError
 from sentinel.logs import get_logger
 from sentinel.pipeline.published import progress_key, read_progress
 from sentinel.pipeline.versioned.outbox import read_outbox
+
+if TYPE_CHECKING:
+    from sentinel.ingest.spark.stream import Plan
 
 log = get_logger(__name__)
 
@@ -176,8 +179,7 @@ def run_job(
         raise FatalError("source.kafka.topics.summaries is missing: the Spark job publishes its counts there")
     try:
         from sentinel.ingest.spark.options import source_options
-        from sentinel.ingest.spark.session import share
-        from sentinel.ingest.spark.stream import Plan, start
+        from sentinel.ingest.spark.stream import Plan
     except ImportError as error:
         raise FatalError(f"{error}: it needs `pip install 'sentinel-leakage[spark]'`, or spark-submit") from error
 
@@ -201,22 +203,7 @@ def run_job(
         )
         spark = open_session()
         try:
-            job = Job(
-                id=state.id,
-                config=without_logins(config),
-                plans=tuple(plans(models)),
-                n_partitions=options.n_partitions,
-                state=state.where,
-                row_bytes=row_bytes(models),
-            )
-            shared = share(spark, job)
-            query = start(
-                spark,
-                plan,
-                route=routing_of(shared),
-                count=lambda batch, behind: counting_of(shared, batch, behind),
-                on_batch=publisher.publish,
-            )
+            query = _started(spark, plan, _job_of(config, options, models, state), publisher)
             log.info("spark_job_started", state=state.where, partitions=options.n_partitions, models=len(models))
             _wait(query, stop, publisher)
         finally:
@@ -224,6 +211,32 @@ def run_job(
     finally:
         refusals.close(CLOSE_SECONDS)
         ledger.close(CLOSE_SECONDS)
+
+
+def _job_of(config: Config, options: JobOptions, models: Mapping[Key, WatchedModel], state: SparkState) -> Job:
+    return Job(
+        id=state.id,
+        config=without_logins(config),
+        plans=tuple(plans(models)),
+        n_partitions=options.n_partitions,
+        state=state.where,
+        row_bytes=row_bytes(models),
+    )
+
+
+def _started(spark: Any, plan: Plan, job: Job, publisher: Publisher) -> Any:
+    """The query, running: it routes messages, counts each batch, and hands over what the batch changed."""
+    from sentinel.ingest.spark.session import share
+    from sentinel.ingest.spark.stream import start
+
+    shared = share(spark, job)
+    return start(
+        spark,
+        plan,
+        route=routing_of(shared),
+        count=lambda batch, behind: counting_of(shared, batch, behind),
+        on_batch=publisher.publish,
+    )
 
 
 def _wait(query: Any, stop: threading.Event, publisher: Publisher) -> None:

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from sentinel.app.models import Key, WatchedModel
 from sentinel.app.sources import make_codec
-from sentinel.config.settings import Config, Source, Web
+from sentinel.config.settings import Config, Source
+from sentinel.config.web import Web
 from sentinel.errors import FatalError
 from sentinel.ingest.spark.rows import Routing, by_partition, events_of, route
 from sentinel.pipeline.plan import ModelPlan

@@ -12,7 +12,7 @@ from sentinel.config.times import parse_time_us
 from sentinel.evaluation.maturity import coverage_of
 from sentinel.events.batch import I64
 from sentinel.exposition.statistics import BaselineTimes, DaemonStatistics, LedgerStatistics, PublishingStatistics
-from sentinel.pipeline.loop import LoopStatus
+from sentinel.pipeline.loop_status import LoopStatus
 
 if TYPE_CHECKING:
     from sentinel.app.collecting import Collecting

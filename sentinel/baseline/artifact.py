@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from sentinel.audit.report.whole_files import replace_file
 from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate, StaticEvidence
 from sentinel.errors import BaselineError, CorruptArtifactError
 from sentinel.summaries import wire
 from sentinel.summaries.algebra import Summary, array_specs
 from sentinel.summaries.bloom import BloomFilter
 from sentinel.summaries.layout import Layout
+from sentinel.whole_files import replace_file
 
 KIND = "baseline"
 _SUMMARY_PREFIX = "summary."

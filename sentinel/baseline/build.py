@@ -19,7 +19,7 @@ from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
 from sentinel.baseline.artifact import Baseline, BaselineMeta
 from sentinel.baseline.audited import audited, failures, informed
 from sentinel.baseline.checks import Facts, check, worst_first
-from sentinel.baseline.counting import Counted, answered, count_validation, read_labelled
+from sentinel.baseline.counting import Counted, answered, count_validation, read_offline_rows
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.estimates import offline_estimates
 from sentinel.baseline.evidence import AuditEvidence, RepairedEstimate
@@ -33,7 +33,7 @@ from sentinel.config.model import Model
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64
-from sentinel.events.codecs.arrow import ArrowCodec, Labelled
+from sentinel.events.codecs.arrow import ArrowCodec, OfflineRows
 from sentinel.events.hash_key import HashKey
 from sentinel.events.schema import EventSchema, Task
 from sentinel.summaries.layout import Layout
@@ -46,7 +46,6 @@ SECONDS_PER_DAY = 86_400.0
 DEFAULT_HORIZON_SECONDS = 30 * SECONDS_PER_DAY
 """How long to wait for outcomes where the file does not tell when they were known."""
 _HORIZON_PER_DELAY = 2.0
-_SAMPLED_IDS = 1 << 15
 
 
 def build_baseline(
@@ -181,11 +180,11 @@ def _repairs(
     if rescore is not None and defaults:
         codec = ArrowCodec(layout.schema, model.columns)
 
-        def decode(table: pa.Table, first_offset: int) -> Labelled | None:
-            labelled = read_labelled(codec, layout, model, table, first_offset)[0]
-            if labelled is None:
+        def decode(table: pa.Table, first_offset: int) -> OfflineRows | None:
+            offline = read_offline_rows(codec, layout, model, table, first_offset)[0]
+            if offline is None:
                 return None
-            return answered(layout, labelled, bin_predictions(layout, labelled.predictions))
+            return answered(layout, offline, bin_predictions(layout, offline.predictions))
 
         found.extend(at_serving_defaults(file, layout, decode, rescore, defaults, tell))
     return tuple(found)

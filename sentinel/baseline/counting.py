@@ -19,7 +19,7 @@ from sentinel.baseline.training import Training
 from sentinel.config.columns import Columns
 from sentinel.config.model import Model
 from sentinel.events.batch import I64, DeadLetter
-from sentinel.events.codecs.arrow import ArrowCodec, Labelled, file_limits
+from sentinel.events.codecs.arrow import ArrowCodec, OfflineRows, file_limits
 from sentinel.events.codecs.arrow_columns import class_columns
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.checks import check_predictions
@@ -113,47 +113,47 @@ class _Counter:
         """Count one table."""
         if not len(numbers):
             return
-        labelled, refused = read_labelled(self._codec, self._layout, self._model, table, int(numbers[0]))
+        offline, refused = read_offline_rows(self._codec, self._layout, self._model, table, int(numbers[0]))
         self.result.n_rejected.update(_reasons(refused))
-        if labelled is not None:
-            rows = _add(self.result, self._layout, labelled, self._trained)
-            self.result.static.add(answered(self._layout, labelled, rows), rows, table)
-            _compare(self.result, labelled, self._trained)
+        if offline is not None:
+            rows = _add(self.result, self._layout, offline, self._trained)
+            self.result.static.add(answered(self._layout, offline, rows), rows, table)
+            _compare(self.result, offline, self._trained)
 
     def merge(self, other: Self) -> None:
         """Take in what a copy counted."""
         self.result.merge(other.result)
 
 
-def read_labelled(
+def read_offline_rows(
     codec: ArrowCodec, layout: Layout, model: Model, table: pa.Table, first_offset: int
-) -> tuple[Labelled | None, list[DeadLetter]]:
+) -> tuple[OfflineRows | None, list[DeadLetter]]:
     """Decode rows with their outcomes, and say which are refused."""
-    labelled, refused = codec.labelled(_with_outcome_times(table, model.columns), first_offset=first_offset)
-    if labelled is not None and model.outcome.absence == "negative":
-        labelled = _silence_is_negative(labelled, layout.maturity_us)
-    return labelled, refused
+    offline, refused = codec.offline_rows(_with_outcome_times(table, model.columns), first_offset=first_offset)
+    if offline is not None and model.outcome.absence == "negative":
+        offline = _silence_is_negative(offline, layout.maturity_us)
+    return offline, refused
 
 
-def answered(layout: Layout, labelled: Labelled, rows: Rows) -> Labelled:
+def answered(layout: Layout, offline: OfflineRows, rows: Rows) -> OfflineRows:
     """The same rows with the answers to the task's question of yes or no in the place of their outcomes."""
     if layout.task == "binary":
-        return labelled
-    values = np.where(labelled.known, labelled.outcomes, 0.0)
-    asked = with_outcomes(layout, rows, values, labelled.outcome_at, labelled.relevances)
+        return offline
+    values = np.where(offline.known, offline.outcomes, 0.0)
+    asked = with_outcomes(layout, rows, values, offline.outcome_at, offline.relevances)
     answers = outcome_bits(layout, asked).astype(np.float64)
-    return replace(labelled, outcomes=np.where(labelled.known, answers, np.nan))
+    return replace(offline, outcomes=np.where(offline.known, answers, np.nan))
 
 
-def _silence_is_negative(labelled: Labelled, maturity_us: int) -> Labelled:
+def _silence_is_negative(offline: OfflineRows, maturity_us: int) -> OfflineRows:
     """Every row without an outcome as a negative, known at the maturity: offline, all positives have come."""
-    settled_at = labelled.predictions.predicted_at + maturity_us
-    known = labelled.known
+    settled_at = offline.predictions.predicted_at + maturity_us
+    known = offline.known
     return replace(
-        labelled,
+        offline,
         known=np.ones_like(known),
-        outcomes=np.where(known, labelled.outcomes, 0.0),
-        outcome_at=np.where(known, labelled.outcome_at, settled_at),
+        outcomes=np.where(known, offline.outcomes, 0.0),
+        outcome_at=np.where(known, offline.outcome_at, settled_at),
     )
 
 
@@ -168,17 +168,17 @@ def _reasons(refused: list[DeadLetter]) -> Counter[str]:
     return Counter(letter.reason.value for letter in refused)
 
 
-def _add(result: Counted, layout: Layout, labelled: Labelled, trained: Training) -> Rows:
+def _add(result: Counted, layout: Layout, offline: OfflineRows, trained: Training) -> Rows:
     """Count as the pipeline does: predictions first, then those whose outcome is known."""
-    rows = bin_predictions(layout, labelled.predictions, trained_on=trained.trained_on)
+    rows = bin_predictions(layout, offline.predictions, trained_on=trained.trained_on)
     result.summary.observe_predictions(rows)
-    checked = check_predictions(layout, labelled.predictions)
+    checked = check_predictions(layout, offline.predictions)
     if checked is not None:
         result.summary.observe_checks(checked)
-    known = labelled.known
-    graded = None if labelled.relevances is None else labelled.relevances[known]
+    known = offline.known
+    graded = None if offline.relevances is None else offline.relevances[known]
     joined = with_outcomes(
-        layout, rows if known.all() else rows[known], labelled.outcomes[known], labelled.outcome_at[known], graded
+        layout, rows if known.all() else rows[known], offline.outcomes[known], offline.outcome_at[known], graded
     )
     result.summary.observe_outcomes(joined)
     if len(joined):
@@ -187,9 +187,9 @@ def _add(result: Counted, layout: Layout, labelled: Labelled, trained: Training)
     return rows
 
 
-def _compare(result: Counted, labelled: Labelled, trained: Training) -> None:
-    predictions = labelled.predictions
-    outcomes = np.where(labelled.known, labelled.outcomes, -1.0)
+def _compare(result: Counted, offline: OfflineRows, trained: Training) -> None:
+    predictions = offline.predictions
+    outcomes = np.where(offline.known, offline.outcomes, -1.0)
     moments = predictions.predicted_at.view(np.uint64)
     content = mix(mix(moments ^ predictions.scores.view(np.uint64)) ^ outcomes.view(np.uint64))
     result.repeated.add(predictions.keys, content)

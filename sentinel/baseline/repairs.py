@@ -15,7 +15,7 @@ from sentinel.audit.files.reading import TableFile
 from sentinel.baseline.evidence import RepairedEstimate
 from sentinel.errors import BaselineError
 from sentinel.events.batch import I64, Bool
-from sentinel.events.codecs.arrow import Labelled
+from sentinel.events.codecs.arrow import OfflineRows
 from sentinel.events.codecs.rules import right_scores
 from sentinel.events.schema import Task
 from sentinel.stats.estimate import NotEnough
@@ -29,7 +29,7 @@ TIME_OVERLAP: Final = "time_overlap"
 COPIES: Final = "copies"
 FEATURE_PREFIX: Final = "feature:"
 
-Decode = Callable[[pa.Table, int], Labelled | None]
+Decode = Callable[[pa.Table, int], OfflineRows | None]
 
 
 def without_time_overlap(outcomes: npt.NDArray[Any], later: npt.NDArray[Any]) -> RepairedEstimate:
@@ -95,12 +95,12 @@ def at_serving_defaults(
     joint = {name: np.zeros((n_bins, n_bins, 2), np.int64) for name in defaults}
     n_done = 0
     for table in file.batches(file.schema.names):
-        labelled = decode(table, n_done)
-        if labelled is not None and labelled.known.any():
-            at = labelled.predictions.origin.offsets - n_done
+        offline = decode(table, n_done)
+        if offline is not None and offline.known.any():
+            at = offline.predictions.origin.offsets - n_done
             for name, value in defaults.items():
                 scores = _scores(rescore, table, name, value, layout.task)[at]
-                _count(joint[name], layout, labelled, scores)
+                _count(joint[name], layout, offline, scores)
         n_done += table.num_rows
         tell(n_done, file.n_rows, "scoring again")
     return tuple(
@@ -109,13 +109,13 @@ def at_serving_defaults(
     )
 
 
-def _count(joint: npt.NDArray[np.int64], layout: Layout, labelled: Labelled, scores: npt.NDArray[np.float64]) -> None:
-    known: Bool = labelled.known
+def _count(joint: npt.NDArray[np.int64], layout: Layout, offline: OfflineRows, scores: npt.NDArray[np.float64]) -> None:
+    known: Bool = offline.known
     before, after = (
         np.searchsorted(layout.edges_array, values[known], side="right")
-        for values in (labelled.predictions.scores, scores)
+        for values in (offline.predictions.scores, scores)
     )
-    outcomes: I64 = labelled.outcomes[known].astype(np.int64)
+    outcomes: I64 = offline.outcomes[known].astype(np.int64)
     np.add.at(joint, (before, after, outcomes), 1)
 
 

@@ -19,7 +19,7 @@ from sentinel.baseline.evidence import StaticEvidence
 from sentinel.baseline.training import Training, add_stated, merge_stated, timed
 from sentinel.config.times import parse_time_us, rfc3339
 from sentinel.events.batch import F64, I64, Bool
-from sentinel.events.codecs.arrow import Labelled
+from sentinel.events.codecs.arrow import OfflineRows
 from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate
 from sentinel.stats.selection import expected_optimism
@@ -67,10 +67,10 @@ class StaticTally:
         stated = self.manifest.get("go_live")
         self._golive_us = None if stated is None else parse_time_us(stated)
 
-    def add(self, labelled: Labelled, rows: Rows, table: pa.Table) -> None:
+    def add(self, offline: OfflineRows, rows: Rows, table: pa.Table) -> None:
         """Take in one table, decoded and binned."""
-        known = labelled.known
-        times, outcomes = labelled.predictions.predicted_at, labelled.outcomes
+        known = offline.known
+        times, outcomes = offline.predictions.predicted_at, offline.outcomes
         self.n_rows += len(times)
         self.blocks.add(times[known], outcomes[known])
         if self.training.last_us is not None:
@@ -78,15 +78,15 @@ class StaticTally:
             self.n_not_later += int((~later).sum())
             self._count(self.later, rows, outcomes, later & known)
         if self.training.timed_rows is not None:
-            copied = self.training.timed_rows.contains(timed(row_fingerprints(labelled.predictions), times))
+            copied = self.training.timed_rows.contains(timed(row_fingerprints(offline.predictions), times))
             self.n_copied += int(copied.sum())
             self._count(self.originals, rows, outcomes, ~copied & known)
         if self._late_us is not None:
             self.n_within += int((times <= self._late_us).sum())
         if self._golive_us is not None:
             self.n_after_golive += int((times > self._golive_us).sum())
-        self._add_rates(labelled)
-        self.encodings.add(labelled.predictions.numeric, outcomes, known, times, judged=True)
+        self._add_rates(offline)
+        self.encodings.add(offline.predictions.numeric, outcomes, known, times, judged=True)
         add_stated(self.fits, self.categories, table, self.manifest)
 
     def merge(self, other: StaticTally) -> None:
@@ -114,13 +114,13 @@ class StaticTally:
     def _count(counts: I64, rows: Rows, outcomes: F64, chosen: Bool) -> None:
         np.add.at(counts, (rows["score_bin"][chosen], outcomes[chosen].astype(np.int64)), 1)
 
-    def _add_rates(self, labelled: Labelled) -> None:
-        groups = labelled.predictions.groups
-        usable = labelled.known & (groups != 0)
+    def _add_rates(self, offline: OfflineRows) -> None:
+        groups = offline.predictions.groups
+        usable = offline.known & (groups != 0)
         means = self.training.rates.means(groups[usable])
         seen = ~np.isnan(means)
         bins = np.minimum((means[seen] * _RATE_BINS).astype(np.int64), _RATE_BINS - 1)
-        np.add.at(self.rates, (bins, labelled.outcomes[usable][seen].astype(np.int64)), 1)
+        np.add.at(self.rates, (bins, offline.outcomes[usable][seen].astype(np.int64)), 1)
 
 
 def static_evidence(tally: StaticTally, summary: Summary) -> StaticEvidence:

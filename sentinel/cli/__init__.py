@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -39,10 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
+        _discard_output()
         return EXIT_BROKEN_PIPE
     except SystemExit as stop:  # argparse: help, version, wrong arguments
         return stop.code if isinstance(stop.code, int) else EXIT_FAILED
     return status
+
+
+def _discard_output() -> None:
+    """Lead what is still buffered nowhere: Python 3.14 writes it again at its end, and complains of the closed pipe."""
+    with contextlib.suppress(io.UnsupportedOperation):  # an output that is no file has no pipe behind it
+        output = sys.stdout.fileno()
+        os.dup2(os.open(os.devnull, os.O_WRONLY), output)
 
 
 def _run(arguments: list[str]) -> int:

@@ -13,7 +13,7 @@ from sentinel.errors import FatalError
 if TYPE_CHECKING:
     from sentinel.app.remote import Access
     from sentinel.config.secrets import Secret
-    from sentinel.config.settings import Web
+    from sentinel.config.web import Web
 
 TOKEN_VARIABLE = "SENTINEL_TOKEN"  # noqa: S105 # its name
 PASSWORD_VARIABLE = "SENTINEL_PASSWORD"  # noqa: S105 # its name

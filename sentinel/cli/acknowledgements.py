@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinel.cli.arguments import add_format, subcommands
 from sentinel.errors import FatalError
 
 if TYPE_CHECKING:
@@ -15,23 +16,20 @@ if TYPE_CHECKING:
     from sentinel.diagnosis.report import Acknowledgement
     from sentinel.pipeline.audit_log import AuditEntry, ReadLine
 
-NAME = "acknowledgements"
 HELP = "List what was answered to verdicts, export it to train the scorecard, or verify the audit log."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
-    commands = parser.add_subparsers(dest="acknowledgements_command", metavar="COMMAND", required=True)
     texts = {
         "list": "List the answers, the oldest first.",
         "export": "Write what the answers teach as JSON lines, for `sentinel benchmark --train --answers`.",
         "verify": "Check that no line of the audit log was altered, removed or moved: exit status 1 if one was.",
     }
-    for name, text in texts.items():
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    for name, command in subcommands(parser, "acknowledgements_command", texts):
         command.add_argument("--state", type=Path, required=True, metavar="DIR", help="state.directory of the daemon")
         if name == "list":
-            command.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
+            add_format(command)
         if name == "export":
             command.add_argument("--output", type=Path, required=True, metavar="FILE", help="the file to write")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sentinel.app.gate import EXIT_ALERT
 from sentinel.cli import EXIT_FAILED
+from sentinel.cli.arguments import add_format, add_model, add_quiet, add_rows
 from sentinel.cli.engines import add_engine, opened_engine
 
 if TYPE_CHECKING:
@@ -17,18 +18,27 @@ if TYPE_CHECKING:
     from sentinel.audit.scan import Given
     from sentinel.config.settings import Config
 
-NAME = "audit"
 HELP = "Check training and validation rows, their split and its manifest for leakage, before the model ships."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("--config", type=Path, required=True, help="the configuration (YAML)")
+    add_rows(parser)
+    _add_pipeline(parser)
+    _add_scoring(parser)
+    _add_answers(parser)
+    parser.add_argument("--check", action="append", default=[], metavar="NAME", help="make this check; again for more")
+    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="leave this check out; the same")
     parser.add_argument(
-        "--validation", type=Path, required=True, help="scored rows with their outcomes (Parquet or CSV)"
+        "--log-to-mlflow", metavar="RUN", help="log the audit to this run: JSON, page (without values) and metrics"
     )
-    parser.add_argument("--train", type=Path, help="the rows that the model was trained on (Parquet or CSV)")
-    parser.add_argument("--manifest", type=Path, help="how the rows were split (YAML)")
+    parser.add_argument("--tracking-uri", help="where runs are kept (default: as MLFLOW_TRACKING_URI says)")
+    add_engine(parser)
+    add_model(parser)
+    add_quiet(parser)
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pipeline",
         type=Path,
@@ -39,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with --pipeline: read it even from a pickle (.pkl, .joblib), which can run any code: for your own files",
     )
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--score-with",
         metavar="MODULE:CALLABLE",
@@ -55,7 +68,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="propose splits by time, entity or class, each as code; with --fit-with the metric under each",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
+
+
+def _add_answers(parser: argparse.ArgumentParser) -> None:
+    add_format(parser)
     parser.add_argument("--html", type=Path, help="write the audit here as a page that needs nothing else")
     parser.add_argument("--json", type=Path, help="write the audit here as JSON")
     parser.add_argument(
@@ -69,16 +85,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("critical", "warning", "info"),
         help=f"exit with status {EXIT_ALERT} when there is such a finding, or a graver one",
     )
-    parser.add_argument("--check", action="append", default=[], metavar="NAME", help="make this check; again for more")
-    parser.add_argument("--skip", action="append", default=[], metavar="NAME", help="leave this check out; the same")
-    parser.add_argument(
-        "--log-to-mlflow", metavar="RUN", help="log the audit to this run: JSON, page (without values) and metrics"
-    )
-    parser.add_argument("--tracking-uri", help="where runs are kept (default: as MLFLOW_TRACKING_URI says)")
-    add_engine(parser)
-    parser.add_argument("--model", help="the model, when the configuration has several")
-    parser.add_argument("--version", help="its version, when it has several")
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -92,12 +98,13 @@ def run(args: argparse.Namespace) -> int:
     from sentinel.audit.choosing import chosen_checks
     from sentinel.audit.estimates.splits import check_installed
     from sentinel.audit.guarded import guarded
-    from sentinel.audit.report.document import check_writable, to_json, write_whole
+    from sentinel.audit.report.document import check_writable, to_json
     from sentinel.audit.scan import audit
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
     from sentinel.errors import FatalError
+    from sentinel.whole_files import write_whole
 
     if args.show_values and args.html is None:
         raise FatalError("--show-values shows them on the page alone: name one with --html")
@@ -109,12 +116,10 @@ def run(args: argparse.Namespace) -> int:
     if args.propose_split:
         check_installed()
     with opened_engine(args) as engine, Progress("audit", quiet=args.quiet) as progress:
-
-        def show(done: int, total: int, phase: str) -> None:
-            progress.show(done / max(total, 1), phase, at_once=done == 0)
-
         now_us = SystemClock().now_us()
-        report = audit(given, now_us=now_us, progress=show, checks=checks, propose=args.propose_split, engine=engine)
+        report = audit(
+            given, now_us=now_us, progress=progress.step, checks=checks, propose=args.propose_split, engine=engine
+        )
     if args.json is not None:
         write_whole(args.json, to_json(report))
     if args.html is not None:

@@ -6,24 +6,26 @@ import argparse
 from collections.abc import Mapping
 from pathlib import Path
 
+from sentinel.cli.arguments import add_format, add_model, add_quiet, add_rows
 from sentinel.cli.baseline_import import add_import, run_import
 from sentinel.cli.engines import add_engine, opened_engine
 
-NAME = "baseline"
 HELP = "Build the offline estimate that live metrics are held against, show one, or promote live traffic to one."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
     commands = parser.add_subparsers(dest="baseline_command", metavar="COMMAND", required=True)
+    _add_build(commands)
+    _add_show(commands)
+    _add_promote(commands)
+    add_import(commands)
+
+
+def _add_build(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     build_help = "Build a baseline from validation rows."
     build = commands.add_parser("build", help=build_help, description=build_help, allow_abbrev=False)
-    build.add_argument("--config", type=Path, required=True, help="the configuration (YAML)")
-    build.add_argument(
-        "--validation", type=Path, required=True, help="scored rows with their outcomes (Parquet or CSV)"
-    )
-    build.add_argument("--train", type=Path, help="the rows that the model was trained on (Parquet or CSV)")
-    build.add_argument("--manifest", type=Path, help="how the rows were split (YAML)")
+    add_rows(build)
     build.add_argument(
         "--score-with",
         metavar="MODULE:CALLABLE",
@@ -31,24 +33,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "feature of the manifest's serving_defaults, or with a serving_default in the configuration, at that value",
     )
     build.add_argument("--output", type=Path, required=True, help="the baseline to write")
-    build.add_argument("--model", help="the model, when the configuration has several")
-    build.add_argument("--version", help="its version, when it has several")
+    add_model(build)
     build.add_argument(
         "--no-audit",
         action="store_true",
         help="leave the offline audit out, which reads both files twice more; verdicts then do without what it finds",
     )
     add_engine(build)
-    build.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_quiet(build)
+
+
+def _add_show(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     show_help = "Show what a baseline promises, and what speaks against it."
     show = commands.add_parser("show", help=show_help, description=show_help, allow_abbrev=False)
     show.add_argument("baseline", type=Path, metavar="FILE", help="the baseline")
     show.add_argument(
         "--config", type=Path, help="the configuration whose alerts have to prove a gap (default: alerts as by default)"
     )
-    show.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
-    _add_promote(commands)
-    add_import(commands)
+    add_format(show)
 
 
 def _add_promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -70,8 +72,7 @@ def _add_promote(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="go on although the outcomes of some partition are read far behind the others",
     )
-    promote.add_argument("--model", help="the model, when the configuration has several")
-    promote.add_argument("--version", help="its version, when it has several")
+    add_model(promote)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -95,10 +96,6 @@ def _build(args: argparse.Namespace) -> int:
     model = choose_model(config, args.model, args.version)
     rescore = None if args.score_with is None else load_callable(args.score_with)
     with opened_engine(args) as engine, Progress("baseline", quiet=args.quiet) as progress:
-
-        def show(done: int, total: int, phase: str) -> None:
-            progress.show(done / max(total, 1), phase)
-
         baseline = build_baseline(
             model,
             args.validation,
@@ -106,7 +103,7 @@ def _build(args: argparse.Namespace) -> int:
             args.manifest,
             now_us=SystemClock().now_us(),
             rescore=rescore,
-            progress=show,
+            progress=progress.step,
             hash_key=hash_key_of(config),
             audit=not args.no_audit,
             engine=engine,
@@ -124,7 +121,7 @@ def _show(args: argparse.Namespace) -> int:
     from sentinel.baseline.show import as_builtins, lines
     from sentinel.cli.choose import choose_model
     from sentinel.config import load_config
-    from sentinel.config.model import Alerts
+    from sentinel.config.alerts import Alerts
 
     baseline = Baseline.load(args.baseline)
     alerts = Alerts()

@@ -12,7 +12,6 @@ from sentinel.errors import FatalError
 if TYPE_CHECKING:
     from sentinel.simulation.runner import Watched
 
-NAME = "benchmark"
 HELP = "Judge simulated streams of known truth and print how often the verdict is right, or train the scorecard."
 SEED = 777
 TRIALS = 300

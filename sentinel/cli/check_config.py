@@ -7,17 +7,18 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from sentinel.cli.arguments import add_format
+
 if TYPE_CHECKING:
     from sentinel.config import Config, ConfigError
 
-NAME = "check-config"
 HELP = "Check a configuration: exit status 0 when it is valid, 1 when it is not."
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The file and how to answer."""
     parser.add_argument("config", metavar="FILE", help="the configuration")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="how to answer")
+    add_format(parser)
     parser.add_argument(
         "--without-files",
         action="store_true",

@@ -1,4 +1,4 @@
-"""The table of commands, and what each of their modules offers."""
+"""The commands by name, and what each of their modules offers."""
 
 from __future__ import annotations
 
@@ -8,32 +8,31 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     import argparse
 
-COMMANDS: dict[str, str] = {
-    "acknowledgements": "sentinel.cli.acknowledgements",
-    "audit": "sentinel.cli.audit",
-    "baseline": "sentinel.cli.baseline",
-    "benchmark": "sentinel.cli.benchmark",
-    "check-config": "sentinel.cli.check_config",
-    "dashboards": "sentinel.cli.dashboards",
-    "decode": "sentinel.cli.decode",
-    "dead-letters": "sentinel.cli.dead_letters",
-    "demo": "sentinel.cli.demo",
-    "explain": "sentinel.cli.explain",
-    "replay": "sentinel.cli.replay",
-    "run": "sentinel.cli.run",
-    "rules": "sentinel.cli.rules",
-    "schema": "sentinel.cli.schema",
-    "simulate": "sentinel.cli.simulate",
-    "spark": "sentinel.cli.spark",
-    "version": "sentinel.cli.version",
-}
-"""Name on the command line, and the module that is it; imported by :func:`load` alone."""
+COMMANDS = (
+    "acknowledgements",
+    "audit",
+    "baseline",
+    "benchmark",
+    "check-config",
+    "dashboards",
+    "decode",
+    "dead-letters",
+    "demo",
+    "explain",
+    "replay",
+    "run",
+    "rules",
+    "schema",
+    "simulate",
+    "spark",
+    "version",
+)
+"""Names on the command line; each is a module of this package, with ``_`` for ``-``, imported by :func:`load` alone."""
 
 
 class CommandModule(Protocol):
     """A module that is a command. Its heavy imports belong into ``run``, since help imports every command."""
 
-    NAME: str
     HELP: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -46,11 +45,5 @@ class CommandModule(Protocol):
 
 
 def load(name: str) -> CommandModule:
-    """Import the module of one command.
-
-    Raises
-    ------
-    KeyError
-        If there is no such command.
-    """
-    return cast("CommandModule", importlib.import_module(COMMANDS[name]))
+    """Import the module of one of the commands."""
+    return cast("CommandModule", importlib.import_module(f"sentinel.cli.{name.replace('-', '_')}"))

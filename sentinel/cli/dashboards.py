@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from sentinel.errors import FatalError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sentinel.config.grafana import Grafana
     from sentinel.config.secrets import Secret
 
-NAME = "dashboards"
 HELP = "Write the Grafana dashboards, compare files with them, or push them to a Grafana."
 TOKEN_VARIABLE = "SENTINEL_GRAFANA_TOKEN"  # noqa: S105 # the name of a variable
 
@@ -55,26 +56,37 @@ def run(args: argparse.Namespace) -> int:
         return _push(args, files())
     if args.output is None and args.check is None:
         args.usage_error("one of --output, --check and push is needed")
-    folder: Path = args.output or args.check
-    status = 0
-    for name, text in files().items():
+    return _check(args.check, files()) if args.output is None else _write(args.output, files())
+
+
+def _write(folder: Path, files: Mapping[str, str]) -> int:
+    for name, text in files.items():
         path = folder / name
         try:
-            if args.output:
-                folder.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, encoding="utf-8")
-                print(path)
-            elif path.read_text(encoding="utf-8") != text:
-                fault = "differs from the dashboard of this version; write it with `sentinel dashboards --output`"
-                print(f"sentinel: {path} {fault}", file=sys.stderr)
-                status = 1
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise FatalError(f"{path} cannot be written: {error}") from error
+        print(path)
+    return 0
+
+
+def _check(folder: Path, files: Mapping[str, str]) -> int:
+    status = 0
+    for name, text in files.items():
+        path = folder / name
+        try:
+            found = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            verb = "written" if args.output else "read"
-            raise FatalError(f"{path} cannot be {verb}: {error}") from error
+            raise FatalError(f"{path} cannot be read: {error}") from error
+        if found != text:
+            fault = "differs from the dashboard of this version; write it with `sentinel dashboards --output`"
+            print(f"sentinel: {path} {fault}", file=sys.stderr)
+            status = 1
     return status
 
 
-def _push(args: argparse.Namespace, files: dict[str, str]) -> int:
+def _push(args: argparse.Namespace, files: Mapping[str, str]) -> int:
     import time
     from random import Random
 

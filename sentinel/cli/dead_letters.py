@@ -7,17 +7,19 @@ import json
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sentinel.cli.arguments import add_format, subcommands
 from sentinel.errors import FatalError
 
 if TYPE_CHECKING:
-    from sentinel.app.letters import Choice, Verdict
+    from sentinel.app.journal import Journal
+    from sentinel.app.letters import Choice
     from sentinel.config import Config
+    from sentinel.config.kafka import KafkaSource
     from sentinel.ingest.dead_letters import KeptDeadLetter
     from sentinel.ingest.kafka_originals import Original, Place
 
-NAME = "dead-letters"
 HELP = "List refused events, show one with the reason explained, or send those again that can be read now."
 SHOWN = 50
 """Letters that a list shows unless told otherwise: the newest."""
@@ -25,14 +27,12 @@ SHOWN = 50
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommands."""
-    commands = parser.add_subparsers(dest="letters_command", metavar="COMMAND", required=True)
     texts = {
         "list": "List refused events, the newest last, and count them by reason.",
         "show": "Show one refused event: what its reason means, how to mend it, and, if asked for, the event.",
         "replay": "Tell which refused events can be read now, and with --yes send those again, each at most once.",
     }
-    for name, text in texts.items():
-        command = commands.add_parser(name, help=text, description=text, allow_abbrev=False)
+    for name, command in subcommands(parser, "letters_command", texts):
         command.add_argument("--config", type=Path, required=True, help="the configuration of the daemon (YAML)")
         command.add_argument(
             "--from",
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             _add_choice(command)
         if name == "list":
             command.add_argument("--limit", type=int, default=SHOWN, metavar="N", help="show the newest N")
-            command.add_argument("--json", action="store_true", help="answer with JSON")
+            add_format(command)
         if name == "replay":
             _add_replay(command)
 
@@ -122,12 +122,14 @@ def _since(text: str | None) -> int | None:
 
 
 def _list(config: Config, args: argparse.Namespace) -> int:
+    from sentinel.cli.letter_words import fields_of, name_of, printable, refused_at
+
     choice = _choice(args)
     found = [kept for kept in _read(config, args) if choice.takes(kept)]
     shown = found[-args.limit :] if args.limit > 0 else []
     counts = Counter(str(kept.letter.reason) for kept in found)
-    if args.json:
-        print(json.dumps({"counts": dict(counts.most_common()), "letters": [_fields(k) for k in shown]}, indent=2))
+    if args.format == "json":
+        print(json.dumps({"counts": dict(counts.most_common()), "letters": [fields_of(k) for k in shown]}, indent=2))
         return 0
     if not found:
         print("no event was refused")
@@ -137,27 +139,27 @@ def _list(config: Config, args: argparse.Namespace) -> int:
     print()
     for kept in shown:
         size = "" if kept.n_bytes is None else f"  {kept.n_bytes} bytes"
-        print(f"{_moment(kept)}  {_named(kept)}  {kept.letter.reason}  {_printable(kept.letter.detail)}{size}")
+        print(f"{refused_at(kept)}  {name_of(kept)}  {kept.letter.reason}  {printable(kept.letter.detail)}{size}")
     if len(shown) < len(found):
         print(f"... and {len(found) - len(shown):,} earlier ones (--limit)")
     return 0
 
 
 def _show(config: Config, args: argparse.Namespace) -> int:
+    from sentinel.app.letters import place_of
+    from sentinel.cli.letter_words import fields_of, printable
     from sentinel.ingest.refusal_reasons import explain_reason
 
     if args.values and not args.fetch:
         raise FatalError("--values shows what --fetch reads: give both")
     wanted = _parsed_place(args.letter)
-    from sentinel.app.letters import place_of
-
     found = [kept for kept in _read(config, args) if place_of(kept) == wanted]
     if not found:
         raise FatalError(f"{wanted} is not among the dead letters; `sentinel dead-letters list` names them")
     kept = found[-1]
     known = explain_reason(kept.letter.reason)
-    for name, value in _fields(kept).items():
-        print(f"{name:<12}{_printable(str(value))}")
+    for name, value in fields_of(kept).items():
+        print(f"{name:<12}{printable(str(value))}")
     print(f"{'meaning':<12}{known.meaning}")
     print(f"{'mend':<12}{known.mend}")
     print(f"{'replay':<12}{'no: sending it again changes nothing' if known.final else 'possible, once it is mended'}")
@@ -168,6 +170,7 @@ def _show(config: Config, args: argparse.Namespace) -> int:
 
 def _show_original(config: Config, place: Place, *, values: bool) -> None:
     from sentinel.app.letters import kafka_of
+    from sentinel.cli.letter_words import described
     from sentinel.clock import SystemClock
     from sentinel.ingest.kafka_originals import fetch_originals
 
@@ -179,44 +182,15 @@ def _show_original(config: Config, place: Place, *, values: bool) -> None:
     if original is None:
         print("The event is no longer in its topic (retention).")
         return
-    print("\n".join(_described(original, values=values)))
-
-
-def _described(original: Original, *, values: bool) -> list[str]:
-    """The event: its fields and their forms, or as it is."""
-    value = original.value
-    lines = [f"timestamp   {original.timestamp_ms} ms"]
-    for name, content in original.headers:
-        shown = _printable((content or b"").decode(errors="replace")) if values else f"{len(content or b'')} bytes"
-        lines.append(f"header      {_printable(name)}: {shown}")
-    if value is None:
-        return [*lines, "value       none (a tombstone)"]
-    if values:
-        return [*lines, f"value       {_printable(value.decode(errors='replace'))}"]
-    return [*lines, f"value       {len(value)} bytes", *(f"  {line}" for line in _masked(value))]
-
-
-def _masked(value: bytes) -> list[str]:
-    from sentinel.events.codecs.shown import form
-
-    try:
-        event = json.loads(value)
-    except (ValueError, RecursionError):
-        return ["no JSON"]
-    if not isinstance(event, dict):
-        return [form(event)]
-    lines = []
-    for name, content in event.items():
-        lines.append(f"{_printable(name)}: {form(content)}")
-        if isinstance(content, dict):
-            lines += [f"  {_printable(inner)}: {form(one)}" for inner, one in content.items()]
-    return lines
+    print("\n".join(described(original, values=values)))
 
 
 def _replay(config: Config, args: argparse.Namespace) -> int:
-    from sentinel.app.letters import JOURNAL_NAME, Journal, judge_letters, kafka_of
+    from sentinel.app.journal import JOURNAL_NAME, Journal
+    from sentinel.app.letters import kafka_of, try_letters
     from sentinel.app.models import load_models
     from sentinel.app.sources import make_codec
+    from sentinel.cli.letter_words import name_of, printable
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
     from sentinel.ingest.kafka_originals import fetch_originals
@@ -228,14 +202,12 @@ def _replay(config: Config, args: argparse.Namespace) -> int:
     except OSError as error:
         raise FatalError(f"the journal cannot be read: {error}") from error
     codec = make_codec(config, load_models(config))
-    verdicts = judge_letters(
-        letters, kafka, codec, journal.sent, lambda places: fetch_originals(kafka, places, clock), clock
-    )
-    ready = [verdict for verdict in verdicts if verdict.ready]
-    for verdict in verdicts:
-        print(f"{'send' if verdict.ready else 'skip'}  {_named(verdict.kept)}  {_printable(verdict.why)}")
+    told = try_letters(letters, kafka, codec, journal.sent, lambda places: fetch_originals(kafka, places, clock), clock)
+    ready = [each.original for each in told if each.ready and each.original is not None]
+    for each in told:
+        print(f"{'send' if each.ready else 'skip'}  {name_of(each.kept)}  {printable(each.why)}")
     if not args.yes:
-        print(f"{len(ready)} of {len(verdicts)} would be sent again, to the partition each came from; --yes sends them")
+        print(f"{len(ready)} of {len(told)} would be sent again, to the partition each came from; --yes sends them")
         return 0
     writer = kafka if args.producer_config is None else kafka_of(load_config(args.producer_config))
     results = _send(ready, writer, journal) if ready else Counter()
@@ -243,20 +215,18 @@ def _replay(config: Config, args: argparse.Namespace) -> int:
     return 0 if set(results) <= {"written"} else 1
 
 
-def _send(ready: list[Verdict], writer: Any, journal: Any) -> Counter[str]:
+def _send(ready: list[Original], writer: KafkaSource, journal: Journal) -> Counter[str]:
     from sentinel.clock import SystemClock
     from sentinel.ingest.kafka_originals import Resender
 
     clock, results = SystemClock(), Counter[str]()
     resender = Resender(writer)
     try:
-        for verdict in ready:
-            if verdict.original is None:
-                continue
-            place = verdict.original.place
+        for original in ready:
+            place = original.place
             try:
                 journal.note(place, "sending", clock)
-                result = resender.send(verdict.original)
+                result = resender.send(original)
                 journal.note(place, result, clock)
             except OSError as error:
                 raise FatalError(f"the journal cannot be written, so nothing more is sent: {error}") from error
@@ -282,30 +252,3 @@ def _parsed_place(text: str) -> Place:
     if not topic or not partition.isdecimal() or not rest.isdecimal():
         raise FatalError(f"{text!r} names no letter: TOPIC/PARTITION/OFFSET, as `sentinel dead-letters list` shows it")
     return Place(topic, int(partition), int(rest))
-
-
-def _fields(kept: KeptDeadLetter) -> dict[str, Any]:
-    letter = kept.letter
-    fields: dict[str, Any] = {
-        "letter": _named(kept),
-        "refused_at": _moment(kept),
-        "reason": str(letter.reason),
-        "detail": letter.detail,
-        "kind": letter.kind,
-    }
-    known = {"bytes": kept.n_bytes, "hash": kept.digest or None}
-    return fields | {name: value for name, value in known.items() if value is not None}
-
-
-def _named(kept: KeptDeadLetter) -> str:
-    return f"{kept.letter.topic}/{kept.letter.partition}/{kept.letter.offset}"
-
-
-def _moment(kept: KeptDeadLetter) -> str:
-    from sentinel.config.times import rfc3339
-
-    return rfc3339(kept.refused_at, to_second=True)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from sentinel.config.settings import Config
     from sentinel.events.codecs.adapting import AdaptingCodec
     from sentinel.events.codecs.messages import Messages, Role
+    from sentinel.events.codecs.shapes.protocol import Event, HalfEvent
 
-NAME = "decode"
 HELP = "Show the events that messages of the configured format become: exit status 1 when one is refused."
 _JUDGED_TASKS = {"binary", "regression"}
 """Tasks whose events are judged without a baseline, which alone knows classes."""
@@ -122,34 +122,45 @@ def _text(value: str | None) -> bytes | None:
 
 def _show(codec: AdaptingCodec, messages: Messages) -> set[int]:
     """Print the events, and return the offsets of messages that have none."""
-    from sentinel.events.codecs.plain import decode_json, encode_json
+    from sentinel.events.codecs.plain import encode_json
     from sentinel.events.codecs.repair import RejectedEventError
-    from sentinel.events.codecs.shapes.inference import join
-    from sentinel.events.codecs.shapes.protocol import HalfEvent
 
     waiting: dict[str, tuple[int, HalfEvent]] = {}
     refused: set[int] = set()
     for i, offset in enumerate(messages.offsets):
         try:
-            events = codec.events(messages, i)
-            if isinstance(events, HalfEvent):
-                other = waiting.pop(events.pair, None)
-                if other is None or other[1].side == events.side:
-                    waiting[events.pair] = offset, events
-                    continue
-                halves = {half.side: decode_json(encode_json(half.body)) for half in (other[1], events)}
-                events = join(halves["request"], halves["response"])
-            for event in events:
-                given = {name: value for name, value in event.items() if value is not None}
-                print(encode_json(given).decode())
-            if not events:
-                print(f"offset {offset}: passed over by the filter", file=sys.stderr)
+            events = _events(codec, messages, i, waiting)
         except RejectedEventError as error:
             refused.add(offset)
             print(f"offset {offset}: refused, {error.reason}: {error.detail}", file=sys.stderr)
+            continue
+        if events == []:
+            print(f"offset {offset}: passed over by the filter", file=sys.stderr)
+        for event in events or ():
+            given = {name: value for name, value in event.items() if value is not None}
+            print(encode_json(given).decode())
     for offset, half in waiting.values():
         print(f"offset {offset}: a {half.side} that waits for its other half", file=sys.stderr)
     return refused
+
+
+def _events(
+    codec: AdaptingCodec, messages: Messages, i: int, waiting: dict[str, tuple[int, HalfEvent]]
+) -> list[Event] | None:
+    """What a message becomes, with the half that waited for it if there was one; None of a half that has to wait."""
+    from sentinel.events.codecs.plain import decode_json, encode_json
+    from sentinel.events.codecs.shapes.inference import join
+    from sentinel.events.codecs.shapes.protocol import HalfEvent
+
+    found = codec.events(messages, i)
+    if not isinstance(found, HalfEvent):
+        return found
+    other = waiting.pop(found.pair, None)
+    if other is None or other[1].side == found.side:
+        waiting[found.pair] = messages.offsets[i], found
+        return None
+    halves = {half.side: decode_json(encode_json(half.body)) for half in (other[1], found)}
+    return join(halves["request"], halves["response"])
 
 
 def _judge(codec: AdaptingCodec, messages: Messages, known: set[int]) -> set[int]:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sentinel.simulation.files import Files
     from sentinel.simulation.scenario import SimulatedStream
 
-NAME = "demo"
 HELP = "Show all of it on this machine: train a model with a planted leak, watch it fail, get the alert."
 DEFAULT_SCENARIO = "target_leakage"
 DEFAULT_LISTEN = "127.0.0.1:9469"
@@ -137,9 +136,12 @@ def _play(args: argparse.Namespace, directory: Path) -> None:
         host, port = daemon.address
         print(f"3/4  The daemon is up: http://{host}:{port}/ (metrics: http://{host}:{port}/metrics)", flush=True)
         report = _feed(daemon, sources[0], args, simulated)
-        _conclude(report, simulated, daemon, time.monotonic() - started)
+        _conclude(report, simulated, time.monotonic() - started)
+        if args.directory is not None:
+            print(f"The files are in {files.config.parent}, the baseline is {baseline}")
         if args.exit:
             return
+        _say_where_to_look(report, daemon)
         print("\nThe daemon stays up; Ctrl-C ends it.", flush=True)
         while daemon.failure is None:
             time.sleep(FEED_STEP_SECONDS * 10)
@@ -239,15 +241,19 @@ def _state(daemon: Daemon, at: str) -> str:
     return f"{at[:10]}  {report.counts['joined']} outcomes  verdict: {report.verdict.cause}  alerts firing: {firing}"
 
 
-def _conclude(report: Report, simulated: SimulatedStream, daemon: Daemon, seconds: float) -> None:
+def _conclude(report: Report, simulated: SimulatedStream, seconds: float) -> None:
     from sentinel.diagnosis.words import explain
 
-    host, port = daemon.address
     truth = simulated.truth
     print()
     print(explain(report))
     print(f"The planted truth: {truth.cause}" + (f", by {', '.join(truth.culprits)}" if truth.culprits else ""))
-    print(f"After {seconds:.0f} s. Where to look:")
+    print(f"After {seconds:.0f} s")
+
+
+def _say_where_to_look(report: Report, daemon: Daemon) -> None:
+    host, port = daemon.address
+    print("Where to look:")
     print(f"  the page            http://{host}:{port}/")
     print(f"  the report (JSON)   http://{host}:{port}/api/v1/models/{report.model}/{report.version}/report")
     print(f"  the metrics         http://{host}:{port}/metrics")

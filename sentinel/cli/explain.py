@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel.cli import access
-from sentinel.errors import CorruptArtifactError, FatalError
+from sentinel.errors import FatalError
 
 if TYPE_CHECKING:
     from sentinel.diagnosis.report import Report
 
-NAME = "explain"
 HELP = "Say in words what a report found, and why."
 
 
@@ -41,11 +40,12 @@ def run(args: argparse.Namespace) -> int:
 
     reports = _reports(args)
     if args.html is not None:
-        from sentinel.cli.page import write_page
+        from sentinel.console.pages import render_file
+        from sentinel.whole_files import write_whole
 
         if len(reports) != 1:
             raise FatalError(f"a page holds one report, not {len(reports)}: choose one with --model and --version")
-        write_page(args.html, reports[0], args.runbooks)
+        write_whole(args.html, render_file(reports[0], runbooks=args.runbooks).encode())
     print("\n".join(explain(report) for report in reports), end="")
     return 0
 
@@ -55,21 +55,10 @@ def _reports(args: argparse.Namespace) -> list[Report]:
         if args.model is not None or args.version is not None:
             raise FatalError("--model and --version choose among a daemon's reports: a file holds one")
         access.refuse(args)
-        return [_read(args.report)]
+        from sentinel.app.report_files import load_report
+
+        return [load_report(args.report)]
     from sentinel.app.remote import fetch_reports
     from sentinel.config import load_config
 
     return fetch_reports(access.access_of(args, load_config(args.config).web), args.model, args.version)
-
-
-def _read(path: Path) -> Report:
-    import msgspec
-
-    from sentinel.diagnosis.report import from_json
-
-    try:
-        return from_json(path.read_bytes())
-    except OSError as error:
-        raise FatalError(f"cannot read {path}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptArtifactError(f"{path} is no sentinel report: {error}") from error

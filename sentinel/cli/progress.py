@@ -38,6 +38,17 @@ class Progress:
         if self._last and self._terminal:
             print(file=sys.stderr)
 
+    def step(self, done: int, total: int, phase: str) -> None:
+        """Show how much of a phase is done; where one begins, at once.
+
+        Parameters
+        ----------
+        done, total : int
+            Of whatever the phase counts.
+        phase : str
+        """
+        self.show(done / max(total, 1), phase, at_once=done == 0)
+
     def show(self, fraction: float, note: str = "", *, at_once: bool = False) -> None:
         """Show the state, unless it was shown a moment ago.
 

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinel.app.gate import EXIT_ALERT, exit_status
+from sentinel.cli.arguments import add_model, add_quiet
 from sentinel.errors import FatalError
 
 if TYPE_CHECKING:
-    from sentinel.diagnosis.report import Report
+    from sentinel.app.models import WatchedModel
+    from sentinel.clock import Clock
+    from sentinel.config.limits import Limits
+    from sentinel.events.hash_key import HashKey
+    from sentinel.ingest.dead_letters import DeadLetterFile
+    from sentinel.ingest.replay import ReplaySource
 
-NAME = "replay"
 HELP = "Replay a stream from files against a baseline and write the report."
 
 
@@ -28,14 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, help="write the report here as a page that needs nothing else")
     parser.add_argument("--runbooks", metavar="URL", help="with --html: folder that holds the runbooks of the alerts")
     parser.add_argument("--dead-letters", type=Path, help="write what was refused here, one JSON object a line")
-    parser.add_argument("--model", help="the model, when the configuration has several")
-    parser.add_argument("--version", help="its version, when it has several")
+    add_model(parser)
     parser.add_argument(
         "--fail-on",
         choices=("critical", "warning"),
         help=f"exit with status {EXIT_ALERT} when such an alert, or a graver one, is firing at the end of the stream",
     )
-    parser.add_argument("--quiet", action="store_true", help="no progress on standard error")
+    add_quiet(parser)
 
 
 def _files(args: argparse.Namespace) -> tuple[Path, Path]:
@@ -48,13 +52,25 @@ def _files(args: argparse.Namespace) -> tuple[Path, Path]:
     raise FatalError("give either --stream, or --predictions and --outcomes together")
 
 
-def _write_report(path: Path, report: Report) -> None:
-    from sentinel.diagnosis.report import to_json
+def _source(args: argparse.Namespace, model: WatchedModel, key: HashKey | None) -> ReplaySource:
+    from sentinel.app.replay import ROWS_PER_LOOK
+    from sentinel.events.codecs.arrow import ArrowCodec, file_limits
+    from sentinel.ingest.replay import ReplaySource
+    from sentinel.ingest.replay_schedules import ScheduledBackfills
 
-    try:
-        path.write_bytes(to_json(report))
-    except OSError as error:
-        raise FatalError(f"cannot write {path}: {error.strerror}") from error
+    columns = model.settings.columns
+    codec = ArrowCodec(model.plan.layout.schema, columns, file_limits(key))
+    backfills = None if args.backfills is None else ScheduledBackfills(args.backfills, codec)
+    return ReplaySource(*_files(args), codec, columns, rows_per_batch=ROWS_PER_LOOK, backfills=backfills)
+
+
+def _letters(path: Path | None, limits: Limits, clock: Clock) -> DeadLetterFile | None:
+    from sentinel.ingest.dead_letters import DeadLetterFile
+
+    if path is None:
+        return None
+    kept = limits.dead_letter_values == "kept"
+    return DeadLetterFile(path, int(limits.dead_letter_file_bytes), clock, values_kept=kept)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,44 +82,29 @@ def run(args: argparse.Namespace) -> int:
         If a file cannot be read or written, or the baseline is not the model's.
     """
     from sentinel.app.models import hash_key_of, watch
-    from sentinel.app.replay import ROWS_PER_LOOK, replay
+    from sentinel.app.replay import replay
     from sentinel.baseline.artifact import Baseline
     from sentinel.cli.choose import choose_model
-    from sentinel.cli.page import write_page
     from sentinel.cli.progress import Progress
     from sentinel.clock import SystemClock
     from sentinel.config import load_config
+    from sentinel.console.pages import render_file
+    from sentinel.diagnosis.report import to_json
     from sentinel.diagnosis.words import explain
-    from sentinel.events.codecs.arrow import ArrowCodec, file_limits
-    from sentinel.ingest.dead_letters import DeadLetterFile
-    from sentinel.ingest.replay import ReplaySource, ScheduledBackfills
+    from sentinel.whole_files import write_whole
 
     config = load_config(args.config)
     settings = choose_model(config, args.model, args.version)
     path = args.baseline or settings.baseline
     if path is None:
         raise FatalError("no baseline: name one with --baseline or in the configuration")
-    key = hash_key_of(config)
+    key, clock = hash_key_of(config), SystemClock()
     model = watch(settings, Baseline.load(Path(path)), key)
-    clock = SystemClock()
-    codec = ArrowCodec(model.plan.layout.schema, settings.columns, file_limits(key))
-    predictions, outcomes = _files(args)
+    source = _source(args, model, key)
     for written in (args.report, args.html):
         if written is not None and not written.parent.is_dir():
             raise FatalError(f"cannot write {written}: there is no such folder")  # found before the work, not after
-    source = ReplaySource(
-        predictions,
-        outcomes,
-        codec,
-        settings.columns,
-        rows_per_batch=ROWS_PER_LOOK,
-        backfills=None if args.backfills is None else ScheduledBackfills(args.backfills, codec),
-    )
-    letters = None
-    if args.dead_letters is not None:
-        kept = config.limits.dead_letter_values == "kept"
-        size = int(config.limits.dead_letter_file_bytes)
-        letters = DeadLetterFile(args.dead_letters, size, clock, values_kept=kept)
+    letters = _letters(args.dead_letters, config.limits, clock)
     with Progress("replay", quiet=args.quiet) as progress:
         report = replay(
             model,
@@ -113,9 +114,9 @@ def run(args: argparse.Namespace) -> int:
             on_look=lambda r: progress.show(source.fraction(), f"{r.counts['joined']} outcomes, {r.verdict.cause}"),
         )
     if args.report is not None:
-        _write_report(args.report, report)
+        write_whole(args.report, to_json(report))
     if args.html is not None:
-        write_page(args.html, report, args.runbooks)
+        write_whole(args.html, render_file(report, runbooks=args.runbooks).encode())
     if letters is not None and letters.statistics()["write_failures"]:
         raise FatalError(f"{letters.statistics()['dropped']} dead letters could not be written to {args.dead_letters}")
     print(explain(report))

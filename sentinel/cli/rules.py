@@ -8,7 +8,6 @@ from pathlib import Path
 
 from sentinel.errors import FatalError
 
-NAME = "rules"
 HELP = "Print the alert and recording rules for Prometheus."
 
 
@@ -16,9 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What differs between installations, and a file to compare with."""
     parser.add_argument("--selector", metavar="MATCHERS", help="of sentinel's targets; 'job=\"sentinel\"' if not given")
     parser.add_argument(
-        "--runbook-base",
         "--runbooks",
-        dest="runbooks",
         metavar="URL",
         help="folder that holds the runbooks, linked from each alert; or an address with {alert} in it",
     )

@@ -11,10 +11,13 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from sentinel.errors import SentinelError
 
-NAME = "run"
+if TYPE_CHECKING:
+    from sentinel.app.daemon import Daemon
+
 HELP = "Run the daemon: read events from Kafka or take them in over HTTP, judge, serve metrics and the page."
 EXIT_FORCED = 130
 FAILURE_POLL_SECONDS = 0.5
@@ -68,6 +71,17 @@ def run(args: argparse.Namespace) -> int:
         log.info("config_hint", hint=hint)
     wanted = _Signals()
     daemon.start()
+    try:
+        stopped = _serve(daemon, wanted)
+    finally:
+        handler.close()
+    if daemon.failure is not None:
+        raise daemon.failure
+    return 0 if stopped else 1
+
+
+def _serve(daemon: Daemon, wanted: _Signals) -> bool:
+    """Keep the daemon up until it fails or a signal ends it; whether it stopped in order."""
     gc.freeze()  # what is loaded by now stays: no collection has to walk it again
     gc.set_threshold(*GC_THRESHOLDS)
     try:
@@ -76,10 +90,7 @@ def run(args: argparse.Namespace) -> int:
                 _reload(daemon.reload)
     finally:
         stopped = daemon.stop()
-        handler.close()
-    if daemon.failure is not None:
-        raise daemon.failure
-    return 0 if stopped else 1
+    return stopped
 
 
 class _Signals:

@@ -6,7 +6,6 @@ import argparse
 import json
 from typing import Any
 
-NAME = "schema"
 HELP = "Print the JSON Schema of the configuration, of the report or of the audit."
 
 

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from sentinel.simulation.scenario import SimulatedStream
     from sentinel.simulation.strength import Severity
 
-NAME = "simulate"
 HELP = "Write a simulated stream with a planted cause: training, validation and live rows, and the truth."
 DEFAULT_GENERATOR = "customers"
 DEFAULT_SEVERITY = "medium"

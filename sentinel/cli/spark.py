@@ -8,7 +8,6 @@ import sys
 import threading
 from pathlib import Path
 
-NAME = "spark"
 HELP = "Count on Spark: for topics that are not keyed by prediction_id, or that one machine cannot count."
 AVAILABLE_NOW = "available-now"
 

@@ -7,7 +7,6 @@ import platform
 
 from sentinel import __version__
 
-NAME = "version"
 HELP = "Print the version."
 
 

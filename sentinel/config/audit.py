@@ -8,11 +8,12 @@ import msgspec
 from msgspec import Meta
 
 from sentinel.config.errors import ConfigError
+from sentinel.config.section import Section
 
 _Name = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-class Audit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Audit(Section, frozen=True, kw_only=True):
     """Columns that are compared in a way of their own; all other features are numbers or categories."""
 
     text: Annotated[

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-import msgspec
 from msgspec import Meta
 
+from sentinel.config.addresses import parse_web_address
 from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError
 from sentinel.config.fields import Text, bounded, parsed, path_to
 from sentinel.config.secrets import Secret
+from sentinel.config.section import Section
 
 _EXAMPLE = "for example https://grafana.example.org"
 
 
-class Grafana(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Grafana(Section, frozen=True, kw_only=True):
     """A Grafana that verdicts are marked in and that `sentinel dashboards push` writes to."""
 
     url: Annotated[
@@ -60,12 +61,9 @@ class Grafana(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 "a token is needed", keys=("token",), hint="name a token_file, or token: ${GRAFANA_TOKEN}"
             )
         try:
-            parts = self.parts
-            _ = parts.port
+            parts = parse_web_address(self.url)
         except ValueError as error:
-            raise ConfigError(f"is no address: {error}", keys=("url",), hint=_EXAMPLE) from error
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError("is not an http or https address", keys=("url",), hint=_EXAMPLE)
+            raise ConfigError(str(error), keys=("url",), hint=_EXAMPLE) from error
         if parts.username is not None or parts.query or parts.fragment:
             raise ConfigError("holds more than host, port and path", keys=("url",), hint=_EXAMPLE)
 

@@ -11,13 +11,14 @@ from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError
 from sentinel.config.fields import bounded, parsed
 from sentinel.config.formats import Formats
+from sentinel.config.section import Section
 from sentinel.config.sizes import Bytes
 
 REQUESTS_PER_LOG = 8
 """The largest request fits the log so often, so that letting one segment go always makes room for it."""
 
 
-class HttpSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HttpSource(Section, frozen=True, kw_only=True):
     """POST /v1/events, on the port of the console. Who may post stands in web.producers."""
 
     formats: Annotated[Formats, Meta(description="What the events look like. Unset: sentinel's own events.")] = (

@@ -17,7 +17,9 @@ from sentinel.config.java_names import translate_names
 from sentinel.config.oauth import check_oauth
 from sentinel.config.registry import SchemaRegistry
 from sentinel.config.secrets import Secret
+from sentinel.config.section import Section
 from sentinel.config.sizes import Bytes
+from sentinel.config.tls import CaFile, CertFile, KeyFile, KeyPassword, KeyPasswordFile, check_key
 
 KAFKA_PORT = 9092
 ShortText = Annotated[str, Meta(min_length=1, max_length=249)]
@@ -25,7 +27,7 @@ _TOPIC_RULE = {PATTERN_MEANING: "may hold only letters, digits, dots, underscore
 _TopicName = Annotated[str, Meta(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$", extra=_TOPIC_RULE)]
 
 
-class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Topics(Section, frozen=True, kw_only=True):
     """The input topics, keyed by prediction_id with equal numbers of partitions; and sentinel's own."""
 
     predictions: Annotated[_TopicName, Meta(description="Prediction events.")]
@@ -63,7 +65,7 @@ class Topics(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
                 raise ConfigError(f"{named[topic]} and {role} need a topic each", keys=(role,))
 
 
-class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class KafkaSource(Section, frozen=True, kw_only=True):
     """A member of a consumer group."""
 
     translate_names = staticmethod(translate_names)
@@ -149,13 +151,11 @@ class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         dict[str, str],
         Meta(description="Sent beside the token, for brokers that want it.", examples=[{"logicalCluster": "lkc-1"}]),
     ] = msgspec.field(default_factory=dict)
-    ssl_cafile: Annotated[
-        Text | None, path_to("Certificates of the authorities to trust. Unset: those of the system.")
-    ] = None
-    ssl_certfile: Annotated[Text | None, path_to("The client's certificate, for mutual TLS.")] = None
-    ssl_keyfile: Annotated[Text | None, path_to("The client's key, for mutual TLS.")] = None
-    ssl_password: Annotated[Secret | None, Meta(description="Opens ssl_keyfile; better as ssl_password_file.")] = None
-    ssl_password_file: Annotated[Text | None, path_to("A file that holds the passphrase of ssl_keyfile.")] = None
+    ssl_cafile: CaFile = None
+    ssl_certfile: CertFile = None
+    ssl_keyfile: KeyFile = None
+    ssl_password: KeyPassword = None
+    ssl_password_file: KeyPasswordFile = None
     ssl_check_hostname: Annotated[
         bool,
         Meta(
@@ -224,8 +224,7 @@ class KafkaSource(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         self._check_schemas()
         self._check_sasl()
         check_oauth(self)
-        if self.ssl_keyfile is not None and self.ssl_certfile is None:
-            raise ConfigError("ssl_keyfile needs ssl_certfile", keys=("ssl_keyfile",))
+        check_key(self.ssl_certfile, self.ssl_keyfile)
 
     def _check_schemas(self) -> None:
         for topic in self.formats.__struct_fields__:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from typing import Annotated
 from urllib.parse import urlsplit
 
-import msgspec
 from msgspec import Meta
 
+from sentinel.config.addresses import parse_web_address
 from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError
 from sentinel.config.fields import Text, bounded, parsed, path_to
 from sentinel.config.secrets import Secret
+from sentinel.config.section import Section
+from sentinel.config.tls import CaFile, CertFile, KeyFile, KeyPassword, KeyPasswordFile, check_key
 
 _EXAMPLE = "for example https://registry.example.org:8081"
 
 
-class SchemaRegistry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class SchemaRegistry(Section, frozen=True, kw_only=True):
     """A registry with the REST interface of Confluent's. It is only read: for schemas by their id."""
 
     urls: Annotated[
@@ -36,13 +38,11 @@ class SchemaRegistry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         Secret | None, Meta(description="A token to log in with; better as bearer_token_file or ${ENV}.")
     ] = None
     bearer_token_file: Annotated[Text | None, path_to("A file that holds the token.")] = None
-    ssl_cafile: Annotated[
-        Text | None, path_to("Certificates of the authorities to trust. Unset: those of the system.")
-    ] = None
-    ssl_certfile: Annotated[Text | None, path_to("The client's certificate, for mutual TLS.")] = None
-    ssl_keyfile: Annotated[Text | None, path_to("The client's key, for mutual TLS.")] = None
-    ssl_password: Annotated[Secret | None, Meta(description="Opens ssl_keyfile; better as ssl_password_file.")] = None
-    ssl_password_file: Annotated[Text | None, path_to("A file that holds the passphrase of ssl_keyfile.")] = None
+    ssl_cafile: CaFile = None
+    ssl_certfile: CertFile = None
+    ssl_keyfile: KeyFile = None
+    ssl_password: KeyPassword = None
+    ssl_password_file: KeyPasswordFile = None
     timeout: Annotated[
         Duration,
         bounded(
@@ -69,8 +69,7 @@ class SchemaRegistry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
             raise ConfigError(f"{given} needs {other}", keys=(given,))
         if self.username is not None and self.bearer_token is not None:
             raise ConfigError("there are two ways to log in", keys=("bearer_token",), hint="keep username or token")
-        if self.ssl_keyfile is not None and self.ssl_certfile is None:
-            raise ConfigError("ssl_keyfile needs ssl_certfile", keys=("ssl_keyfile",))
+        check_key(self.ssl_certfile, self.ssl_keyfile)
         named = next((name for name in ("ssl_cafile", "ssl_certfile") if getattr(self, name) is not None), None)
         if named is not None and not any(urlsplit(url).scheme == "https" for url in self.urls):
             raise ConfigError(f"{named} has no effect: no address begins with https://", keys=(named,))
@@ -79,12 +78,9 @@ class SchemaRegistry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 def _check_url(url: str, index: int) -> None:
     keys = ("urls", index)
     try:
-        parts = urlsplit(url)
-        _ = parts.port
+        parts = parse_web_address(url)
     except ValueError as error:
-        raise ConfigError(f"is no address: {error}", keys=keys, hint=_EXAMPLE) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ConfigError("is not an http or https address", keys=keys, hint=_EXAMPLE)
+        raise ConfigError(str(error), keys=keys, hint=_EXAMPLE) from error
     if parts.username is not None:
         raise ConfigError("holds a user", keys=keys, hint="set username and password_file beside urls")
     if parts.query or parts.fragment:

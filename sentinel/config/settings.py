@@ -7,28 +7,24 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from sentinel.config.addresses import parse_address
 from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError
-from sentinel.config.fields import PATTERN_MEANING, Text, bounded, parsed, path_to
+from sentinel.config.fields import Text, bounded, parsed, path_to
 from sentinel.config.grafana import Grafana
 from sentinel.config.http_source import HttpSource
 from sentinel.config.kafka import KafkaSource
+from sentinel.config.limits import Limits
 from sentinel.config.model import Model
 from sentinel.config.secrets import Secret
+from sentinel.config.section import Section
 from sentinel.config.sizes import Bytes
-from sentinel.config.times import parse_time_us
-
-_WebAddress = Annotated[
-    str,
-    Meta(min_length=1, pattern=r"^https?://[^\s]+$", extra={PATTERN_MEANING: "has to begin with https:// or http://"}),
-]
+from sentinel.config.web import Web
 
 MIN_KEY_CHARACTERS = 32
 """128 bits as hexadecimal digits: too many to be tried."""
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Source(Section, frozen=True, kw_only=True):
     """Where the daemon reads events."""
 
     kafka: Annotated[KafkaSource | None, Meta(description="Read events as a member of a Kafka consumer group.")] = None
@@ -43,7 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ConfigError("events come by one way: kafka or http", keys=("http",), hint="remove one of them")
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class State(Section, frozen=True, kw_only=True):
     """What survives a restart."""
 
     directory: Annotated[
@@ -90,196 +86,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             raise ConfigError(message, keys=("hash_key",), hint="openssl rand -hex 32")
 
 
-class Web(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Metrics, health and the console over HTTP."""
-
-    listen: Annotated[
-        str,
-        Meta(
-            description="host:port. This machine only by default: opening it to a network is a decision. "
-            "Port 0 takes any free one.",
-            examples=["127.0.0.1:9469", "0.0.0.0:9469", "[::1]:9469"],
-        ),
-    ] = "127.0.0.1:9469"
-    reload_endpoint: Annotated[
-        bool,
-        Meta(
-            description="Serve POST /-/reload: to writers; to everyone where nobody has to log in. Off by default: "
-            "SIGHUP does the same."
-        ),
-    ] = False
-
-    config_file: Annotated[
-        Text | None,
-        path_to(
-            "TLS and passwords, in the web configuration format of Prometheus and its exporters. Read again when it "
-            "or a certificate changes. Unset: plain HTTP, open to all who reach the port."
-        ),
-    ] = None
-    bearer_token_file: Annotated[
-        Text | None,
-        path_to(
-            "Tokens that open the same doors as passwords do: a line for each, `name token`. Read again on change."
-        ),
-    ] = None
-    writers: Annotated[
-        list[Text],
-        Meta(description="Names of users and tokens that may write: acknowledge, reload. All others only read."),
-    ] = msgspec.field(default_factory=list)
-    producers: Annotated[
-        list[Text],
-        Meta(
-            description="Names of users and tokens that may post events, where source.http takes them, and nothing "
-            "else: they read no report. Who writes may not post: give a service a token of its own."
-        ),
-    ] = msgspec.field(default_factory=list)
-    allowed_hosts: Annotated[
-        list[Text],
-        Meta(
-            description="Host names that requests may name, without port; localhost and IP addresses always may. "
-            "Empty: any name; on a loopback address none, so that no web page can reach sentinel by a name of its own.",
-            examples=[["sentinel.example.org"]],
-        ),
-    ] = msgspec.field(default_factory=list)
-    runbooks: Annotated[
-        _WebAddress | None,
-        Meta(
-            description="Where the pages find the runbooks of alerts: the address of the folder that holds them, or of "
-            "one with {alert} in place of its name, as `sentinel rules --runbook-base` takes it. Unset: the pages name "
-            "the file.",
-            examples=["https://runbooks.example.org/sentinel", "https://wiki.example.org/?page={alert}"],
-        ),
-    ] = None
-    evaluator: Annotated[
-        _WebAddress | None,
-        Meta(
-            description="Where the page of the evaluator is: the page of a collector, which has no models, leads "
-            "there. Unset: it says so without a link.",
-            examples=["https://sentinel.example.org/"],
-        ),
-    ] = None
-    requests_per_second: Annotated[
-        float,
-        Meta(
-            description="Requests of one client address that are answered, four seconds' worth at once; the others "
-            "get status 429. 50 is far above scrapers and people. Probes are not counted.",
-            ge=0.1,
-            le=100_000,
-        ),
-    ] = 50.0
-    max_connections: Annotated[
-        int,
-        Meta(
-            description="Connections held at most. Above, the client that holds the most loses its oldest.",
-            ge=64,
-            le=16_384,
-        ),
-    ] = 512
-
-    def __post_init__(self) -> None:
-        for named in ("writers", "producers"):
-            if getattr(self, named) and self.config_file is None and self.bearer_token_file is None:
-                raise ConfigError("nobody can log in", keys=(named,), hint="set config_file or bearer_token_file")
-        both = sorted(set(self.writers) & set(self.producers))
-        if both:
-            hint = "a producer posts events and does nothing else: give it a token of its own"
-            raise ConfigError(f"{both[0]!r} is a writer too", keys=("producers",), hint=hint)
-        try:
-            parse_address(self.listen)
-        except ValueError as error:
-            raise ConfigError(str(error), keys=("listen",), hint="for example 127.0.0.1:9469") from error
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port to bind."""
-        return parse_address(self.listen)
-
-
-class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What bad or strange input may cost at most."""
-
-    max_event_bytes: Annotated[
-        Bytes,
-        bounded(
-            "Larger events become dead letters. 1MiB is the largest message that brokers take by default.",
-            Bytes.parse("256B"),
-            Bytes.parse("64MiB"),
-        ),
-    ] = parsed(Bytes, "1MiB")
-    max_future_skew: Annotated[
-        Duration,
-        bounded(
-            "Events dated further ahead of the clock become dead letters: one of them would move the "
-            "watermark past all others. An hour forgives a wrong time zone switch.",
-            Duration.parse("0s"),
-            Duration.parse("31d"),
-        ),
-    ] = parsed(Duration, "1h")
-    min_time: Annotated[
-        str,
-        Meta(
-            description="Events dated before become dead letters, as an RFC 3339 time with its zone. 2000 "
-            "lies after the zero of every usual epoch, so an unset clock is caught.",
-            examples=["2000-01-01T00:00:00Z"],
-        ),
-    ] = "2000-01-01T00:00:00Z"
-    dead_letter_values: Annotated[
-        Literal["redacted", "kept"],
-        Meta(
-            description="Whether what a bad event held is kept. 'redacted', the default, keeps its place, reason, size "
-            "and hash, so that nothing of whom it is about is stored; 'kept' adds its first bytes to the file and "
-            "writes all of it to the topic."
-        ),
-    ] = "redacted"
-    dead_letter_head_bytes: Annotated[
-        Bytes,
-        bounded(
-            "First bytes of a bad event that the file holds where dead_letter_values are kept. 256 shows what it is "
-            "and little of whom it is about.",
-            Bytes.parse("0B"),
-            Bytes.parse("64KiB"),
-        ),
-    ] = parsed(Bytes, "256B")
-    dead_letter_file_bytes: Annotated[
-        Bytes,
-        bounded(
-            "The dead letter file stops growing here and only counts. 64MiB holds some 100,000 of them.",
-            Bytes.parse("0B"),
-            Bytes.parse("1TiB"),
-        ),
-    ] = parsed(Bytes, "64MiB")
-    max_series: Annotated[
-        int,
-        Meta(
-            description="Time series exposed at most; what is cut is counted. 20000 keeps a scrape far "
-            "below its time-out.",
-            ge=100,
-            le=1_000_000,
-        ),
-    ] = 20_000
-    max_series_per_model: Annotated[
-        int,
-        Meta(
-            description="The same for one version of a model, so that no model takes it all: 10000 are some 700 slices "
-            "by one metric. Verdicts, alerts and what is known of all traffic are never cut.",
-            ge=100,
-            le=1_000_000,
-        ),
-    ] = 10_000
-
-    def __post_init__(self) -> None:
-        try:
-            parse_time_us(self.min_time)
-        except ValueError as error:
-            raise ConfigError(str(error), keys=("min_time",), hint="for example 2000-01-01T00:00:00Z") from error
-
-    @property
-    def min_time_us(self) -> int:
-        """``min_time`` in microseconds since the epoch, UTC."""
-        return parse_time_us(self.min_time)
-
-
-class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Evaluation(Section, frozen=True, kw_only=True):
     """How often the counts are judged."""
 
     interval: Annotated[
@@ -292,7 +99,7 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     ] = parsed(Duration, "15s")
 
 
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Log(Section, frozen=True, kw_only=True):
     """What the process says about itself on standard error."""
 
     level: Annotated[
@@ -305,7 +112,7 @@ class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = "logfmt"
 
 
-class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Config(Section, frozen=True, kw_only=True):
     """Everything that sentinel is told."""
 
     api_version: Annotated[

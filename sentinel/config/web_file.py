@@ -16,6 +16,7 @@ from sentinel.config.durations import Duration
 from sentinel.config.errors import ConfigError, Location
 from sentinel.config.fields import Text, parsed, path_to
 from sentinel.config.secrets import Secret
+from sentinel.config.section import Section
 from sentinel.config.text import compose
 
 MAX_FILE_BYTES = 1_048_576  # far above any such file; keeps a wrong path from filling memory
@@ -41,7 +42,7 @@ _Suite = Literal[
 ]
 
 
-class TlsServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TlsServer(Section, frozen=True, kw_only=True):
     """How connections are encrypted, and which certificates clients must show."""
 
     cert_file: Annotated[Text, path_to("The server's certificate, PEM, followed by its intermediates.")]
@@ -87,7 +88,7 @@ class TlsServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
         return tuple(name for name in (self.cert_file, self.key_file, self.client_ca_file) if name is not None)
 
 
-class HttpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class HttpServer(Section, frozen=True, kw_only=True):
     """What answers carry."""
 
     http2: Annotated[bool, Meta(description="Accepted for the format's sake; HTTP/1.1 is spoken either way.")] = True
@@ -107,14 +108,14 @@ class HttpServer(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
                 raise ConfigError("may hold only printable ASCII", keys=("headers", name))
 
 
-class RateLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RateLimit(Section, frozen=True, kw_only=True):
     """How many requests are answered in all, besides the limit for each client."""
 
     interval: Annotated[Duration, Meta(description="Time between two requests. 0s: no limit.")] = parsed(Duration, "0s")
     burst: Annotated[int, Meta(description="Requests that may come at once.", ge=0, le=1_000_000)] = 0
 
 
-class WebFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class WebFile(Section, frozen=True, kw_only=True):
     """The whole file. Passwords are never in it, only their bcrypt hashes."""
 
     tls_server_config: Annotated[TlsServer | None, Meta(description="Encryption. Unset: plain HTTP.")] = None

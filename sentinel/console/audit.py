@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from sentinel.console.wording import title_of
+from sentinel.exposition.reports import path_of
 from sentinel.pipeline.audit_log import AuditEntry
 
 PAGE: Final = 50
@@ -61,21 +61,21 @@ def _row(entry: AuditEntry) -> AuditRow:
         at=_at(entry.at),
         who=entry.who,
         kind=entry.kind,
-        what=_what(entry.kind, told),
+        what=_what(entry.kind, entry.who, told),
         model=model,
         version=version,
-        path=f"/models/{quote(model, safe='')}/{quote(version, safe='')}" if model and version else "",
+        path=f"/models/{path_of(model, version)}" if model and version else "",
         note=_text(told.get("note") or (promoted.get("note") if isinstance(promoted, dict) else None)),
         settings=tuple(map(str, changed)) if isinstance(changed, list) else (),
     )
 
 
-def _what(kind: str, told: Mapping[str, Any]) -> str:
+def _what(kind: str, who: str, told: Mapping[str, Any]) -> str:
     if kind == "acknowledgement":
         truth = f" ({title_of(_text(told.get('true_cause')))})" if told.get("true_cause") else ""
         return f"{title_of(_text(told.get('cause')))}, answered: {_text(told.get('answer')).replace('_', ' ')}{truth}"
     if kind == "configuration":
-        return _configured(told)
+        return _configured(who, told)
     if kind == "baseline":
         before, after = (_text(told.get(name))[:_DIGEST_SHOWN] for name in ("before", "after"))
         promoted = ", promoted from live traffic" if told.get("promoted") else ""
@@ -83,11 +83,14 @@ def _what(kind: str, told: Mapping[str, Any]) -> str:
     return f"cut off {_text(told.get('cut_bytes')) or 'some'} bytes of a line that was never confirmed"
 
 
-def _configured(told: Mapping[str, Any]) -> str:
+def _configured(who: str, told: Mapping[str, Any]) -> str:
     if told.get("succeeded") is False:
         return "refused, the old one stands"
     by = f" by sentinel {_text(told.get('sentinel'))}" if told.get("sentinel") else ""
-    return f"taken up{by}" if told.get("changed") else f"taken up{by}, nothing changed"
+    if told.get("changed"):
+        return f"taken up{by}"
+    # A start that changes nothing is noted only where there is nothing to compare with.
+    return f"taken up{by}; none before it is known" if who == "start" else f"taken up{by}, nothing changed"
 
 
 def _at(text: str) -> str:

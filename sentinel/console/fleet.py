@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.times import parse_time_us
 from sentinel.console.numbers import span
 from sentinel.diagnosis.report import Alert, Culprit, Report, is_acknowledged
 from sentinel.evaluation.findings import Finding
+from sentinel.exposition.reports import path_of
 
 _GRAVITY: Final = {"critical": 0, "warning": 1, "info": 2}
 _FAMILY_ORDER: Final = ("leakage", "pipeline", "drift", "insufficient_evidence", "none")
@@ -86,11 +86,6 @@ def belongs(row: FleetRow, name: str) -> bool:
     return not name or row.report.verdict.family == name
 
 
-def path_of(report: Report) -> str:
-    """Where a model version is found below ``/models`` and ``/api/v1/models``."""
-    return f"{quote(report.model, safe='')}/{quote(report.version, safe='')}"
-
-
 def headline_of(report: Report) -> Finding | None:
     """The finding over all traffic that stands for the model: its AUC where it has one."""
     overall = {finding.metric: finding for finding in report.findings if finding.slice == "all"}
@@ -109,7 +104,7 @@ def _row(report: Report, now_us: int | None) -> FleetRow:
         headline_of(report),
         firing_of(report),
         max(report.verdict.culprits, key=lambda each: each.weight, default=None),
-        f"/models/{path_of(report)}",
+        f"/models/{path_of(report.model, report.version)}",
         is_acknowledged(report),
         _behind(report.through, now_us),
     )

@@ -16,13 +16,16 @@ from sentinel.console.charts.dumbbell import dumbbell
 from sentinel.console.charts.reliability import reliability
 from sentinel.console.charts.timeline import timeline
 from sentinel.console.charts.waterfall import waterfall
-from sentinel.console.fleet import belongs, filters, firing_of, fleet, headline_of, path_of
+from sentinel.console.fleet import belongs, filters, firing_of, fleet, headline_of
 from sentinel.console.markup import Html
 from sentinel.console.slices import slices_of
+from sentinel.diagnosis.evidence import RANKED_SCORE
 from sentinel.diagnosis.particulars import PART_WORDS
 from sentinel.diagnosis.report import Report, is_acknowledged
 from sentinel.evaluation.findings import Delays, FeatureFinding, Finding
 from sentinel.exposition.answers import RefusedAnswer
+from sentinel.exposition.reports import path_of
+from sentinel.exposition.rules import runbook_url
 from sentinel.exposition.security import content_policy
 from sentinel.pipeline.audit_log import KINDS, AuditEntry
 
@@ -56,7 +59,7 @@ def render_overview(
     ----------
     reports : sequence of Report
     build : str
-        The version that is running.
+        What is running, with its version.
     now_us : int or None, microseconds since the epoch, UTC
         What freshness is measured by; None leaves it out.
     show : str
@@ -78,7 +81,7 @@ def render_model(report: Report, build: str, *, runbooks: str | None = None, ans
     ----------
     report : Report
     build : str
-        The version that is running.
+        What is running, with its version.
     runbooks : str or None
         Address of the folder of runbooks, or one with ``{alert}`` in it; None names the files without a link.
     answering : Answering or None
@@ -98,7 +101,7 @@ def render_collector(build: str, evaluator: str | None) -> str:
     Parameters
     ----------
     build : str
-        The version that is running.
+        What is running, with its version.
     evaluator : str or None
         Address of the process that judges.
     """
@@ -116,7 +119,7 @@ def render_refused(refused: RefusedAnswer, build: str) -> str:
         .get_template("refused.html")
         .render(
             r=report,
-            path=None if report is None else path_of(report),
+            path=None if report is None else path_of(report.model, report.version),
             fault=fault_of(refused),
             typed=typed,
             who=refused.principal.name,
@@ -138,7 +141,7 @@ def render_audit(entries: Sequence[AuditEntry], build: str, *, kind: str = "", b
     entries : sequence of AuditEntry
         Those that are remembered, newest first.
     build : str
-        The version that is running.
+        What is running, with its version.
     kind : str
         Of this kind alone; empty for all, an unknown one shows none.
     before : int or None
@@ -173,7 +176,7 @@ def _render(report: Report, build: str, runbooks: str | None, answering: Answeri
         .get_template("model.html")
         .render(
             r=report,
-            path=path_of(report),
+            path=path_of(report.model, report.version),
             build=build,
             served=served,
             live=served,
@@ -181,7 +184,7 @@ def _render(report: Report, build: str, runbooks: str | None, answering: Answeri
             answering=answering,
             typed={},
             fault=None,
-            runbook=functools.partial(_runbook, runbooks),
+            runbook=lambda alert: None if runbooks is None else runbook_url(runbooks, alert),
             headline=headline,
             firing=[alert for alert in firing_of(report) if alert.severity != "info"],
             line=timeline(report),
@@ -200,12 +203,6 @@ def _render(report: Report, build: str, runbooks: str | None, answering: Answeri
             n_alerts=_ALERTS_SHOWN,
         )
     )
-
-
-def _runbook(runbooks: str | None, alert: str) -> str | None:
-    if runbooks is None:
-        return None
-    return runbooks.replace("{alert}", alert) if "{alert}" in runbooks else f"{runbooks.rstrip('/')}/{alert}.md"
 
 
 def _parts(headline: Finding | None) -> list[tuple[str, float, str, Html]]:
@@ -287,6 +284,7 @@ def environment() -> Environment:
         bar=bar,
         answers=ANSWERS,
         causes=CAUSES,
+        ranked_score=RANKED_SCORE,
     )
     return environment
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from sentinel.diagnosis.evidence import RANKED_SCORE
 from sentinel.diagnosis.report import Alert
 from sentinel.diagnosis.words import MEANINGS, QUESTIONS
+from sentinel.evaluation.drift import LARGE
 from sentinel.summaries.metrics import METRICS
 
 _TITLES: Final = {"none": "no gap", "insufficient_evidence": "not enough evidence yet"}
@@ -63,9 +65,9 @@ GLOSSARY: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
         "features": {
             "AUC alone": "How well this feature by itself tells the outcomes apart: 0.5 knows nothing, 1 or 0 all. "
             "A leak knows much offline and little live.",
-            "Collapse": "Loss of that association, in standard errors. Beyond 3 it is no chance.",
-            "Drift": "How far the served values have moved: population stability index beyond chance. From 0.25 on it "
-            "is large. Drift alone harms nothing.",
+            "Collapse": f"Loss of that association, in standard errors. Beyond {RANKED_SCORE:g} it is no chance.",
+            "Drift": "How far the served values have moved: population stability index beyond chance. "
+            f"From {LARGE:g} on it is large. Drift alone harms nothing.",
             "Missing": "Share of predictions without a value, offline and live.",
         },
         "calibration": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,18 +10,25 @@ from typing import Final
 import msgspec
 
 from sentinel.diagnosis.conditions import Condition, Needs, conditions
-from sentinel.diagnosis.report import Alert, Verdict
+from sentinel.diagnosis.report import Alert, Cause, Verdict
 from sentinel.evaluation.findings import Evaluation
 
 QUIET: Final = 3
 """Evaluations in a row without its condition, after which an alert is resolved."""
 IDLE: Final = 5
 """Looks in a row at nothing new at all that count as one: when a stream has ended, waiting tells no more."""
+RELEASE: Final = math.log(20.0)
+"""Log evidence of a gap below which its alert may be resolved, if nobody says otherwise: the odds that warn by default.
+Resolved at the gate itself, one gap fired four times on average: `benchmarks/false_pages.py`.
+"""
 MOST_RESOLVED: Final = 200
 """Resolved alerts that are remembered, the latest first to stay."""
 
 Key = tuple[str, str | None, str]
 _RANK: Final = {"info": 0, "warning": 1, "critical": 2}
+_OF_A_GAP: Final = frozenset({"SentinelOfflineOnlineGap", "SentinelSliceGap"})
+_OF_A_CAUSE: Final = frozenset({"SentinelLeakageSuspected", "SentinelTrainServeSkew"})
+_NO_CAUSE: Final = frozenset({Cause.NONE, Cause.INSUFFICIENT_EVIDENCE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,15 @@ class AlertBook:
         """Those that have fired and not been resolved."""
         return tuple(alert for alert in self.alerts if alert.resolved_at is None)
 
-    def advance(self, evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, int], at: str) -> AlertBook:
+    def advance(
+        self,
+        evaluation: Evaluation,
+        verdict: Verdict,
+        counts: Mapping[str, int],
+        at: str,
+        *,
+        release: float = RELEASE,
+    ) -> AlertBook:
         """The book after one more evaluation; this one stays as it is.
 
         Parameters
@@ -66,6 +82,8 @@ class AlertBook:
         counts : mapping of str to int
         at : str
             Event time of the evaluation, RFC 3339.
+        release : float, nats
+            Log evidence of a gap from which on an alert that rests on it stays, below the gate as well.
 
         Returns
         -------
@@ -77,6 +95,10 @@ class AlertBook:
         it. Looks count that saw new predictions or, for what rests on outcomes, newly mature outcomes: looking again
         at the same counts says nothing new. Only where nothing comes any more do ``IDLE`` looks count as one. One that
         grows more severe, or less, for long enough is resolved and fired anew with its new severity.
+
+        Evidence near the gate crosses it again and again. So what rests on a gap stays until the evidence has fallen
+        below ``release``; that costs no false alarm, as those are gaps that ever pass the gate. In the same way an
+        alert keeps its severity while its condition says so.
         """
         present = {(c.name, c.metric, c.slice): c for c in conditions(evaluation, verdict, counts)}
         active = {(a.name, a.metric, a.slice): a for a in self.active}
@@ -87,7 +109,8 @@ class AlertBook:
         alerts = list(self.alerts)
         for key in dict.fromkeys([*active, *present, *self._watches]):
             condition, alert = present.get(key), active.get(key)
-            watch = _look(self._watches.get(key, _Watch()), condition, news)
+            stays = condition is None and _lingers(key, evaluation, verdict, release)
+            watch = _look(self._watches.get(key, _Watch()), condition, news, stays=stays)
             if condition is not None or alert is not None:
                 watches[key] = watch
             _settle(alerts, alert, condition, watch, counts.get("joined", 0), at)
@@ -101,13 +124,28 @@ def _sizes(evaluation: Evaluation, counts: Mapping[str, int]) -> dict[str, int]:
     return {"predictions": counts.get("predictions", 0), "outcomes": judged}
 
 
-def _look(watch: _Watch, condition: Condition | None, news: Mapping[str, bool]) -> _Watch:
+def _lingers(key: Key, evaluation: Evaluation, verdict: Verdict, release: float) -> bool:
+    """Whether what an alert rests on is a gap that has fallen below the gate, and not yet far enough."""
+    name, metric, where = key
+    # Below the gate no cause is named; where one is, and it is another, the suspicion has ended.
+    if name not in _OF_A_GAP and not (name in _OF_A_CAUSE and verdict.cause in _NO_CAUSE):
+        return False
+    finding = next((f for f in evaluation.findings if f.metric == metric and f.slice == where), None)
+    if finding is None or finding.alarm or finding.log_evidence is None:
+        return False
+    return finding.log_evidence >= release
+
+
+def _look(watch: _Watch, condition: Condition | None, news: Mapping[str, bool], *, stays: bool) -> _Watch:
     """Count one more look, for each severity: a critical condition also counts as a warning."""
     needs = watch.needs if condition is None else condition.needs
     step = int(news[needs])
     rank = -1 if condition is None else _RANK[condition.severity]
+    kept = rank if condition is None else max(rank, _RANK[condition.keeps])
     on = {name: max(watch.on.get(name, 0) + step, 1) if rank >= level else 0 for name, level in _RANK.items()}
-    off = {name: 0 if rank >= level else max(watch.off.get(name, 0) + step, 1) for name, level in _RANK.items()}
+    off = {
+        name: 0 if kept >= level or stays else max(watch.off.get(name, 0) + step, 1) for name, level in _RANK.items()
+    }
     return _Watch(on, off, needs)
 
 

@@ -32,7 +32,7 @@ MOST_SLICE_ALERTS: Final = 20
 """More slices than this at once are one problem, not twenty."""
 MOST_NAMED: Final = 3
 """Features named in one summary."""
-FEWEST_UNLABELLED: Final = 100
+FEWEST_UNJOINED: Final = 100
 """Predictions without outcome, past the horizon, before silence is a fault."""
 FEWEST_PREDICTIONS: Final = 500
 """Predictions before a share of missing values is taken at its word."""
@@ -43,7 +43,10 @@ Needs = Literal["outcomes", "predictions"]
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A state that deserves an alert once it has lasted ``patience`` evaluations, each with more of what it needs."""
+    """A state that deserves an alert once it has lasted ``patience`` evaluations, each with more of what it needs.
+
+    What has fired with the severity ``keeps`` already is not lowered by it.
+    """
 
     name: str
     severity: Severity
@@ -53,6 +56,7 @@ class Condition:
     cause: Cause | None = None
     patience: int = PATIENCE
     needs: Needs = "outcomes"
+    keeps: Severity = "info"
 
 
 def conditions(evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, int]) -> tuple[Condition, ...]:
@@ -64,7 +68,7 @@ def conditions(evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, in
     verdict : Verdict
         Of that evaluation.
     counts : mapping of str to int
-        ``predictions``, ``joined``, ``unlabelled`` and ``waiting_outcomes`` are read.
+        ``predictions``, ``joined``, ``unjoined`` and ``waiting_outcomes`` are read.
 
     Returns
     -------
@@ -95,7 +99,10 @@ def rivals(verdict: Verdict) -> str:
 
 
 def _leakage(headline: Finding | None, evaluation: Evaluation, verdict: Verdict) -> Iterator[Condition]:
-    """Suspicion warns; it pages where the gap is also proven at launch: drifts open a gap as wide, only later."""
+    """Suspicion warns; it pages where the gap is also proven at launch: drifts open a gap as wide, only later.
+
+    A page stays one while leakage is likelier than not, so that a probability about .8 is not told again and again.
+    """
     probability = leakage_probability(verdict)
     if headline is None or probability < WARN_PROBABILITY:
         return
@@ -104,6 +111,7 @@ def _leakage(headline: Finding | None, evaluation: Evaluation, verdict: Verdict)
     yield Condition(
         name="SentinelLeakageSuspected",
         severity=_severity(evaluation, verdict, grave=grave),
+        keeps="critical" if evaluation.since_launch else "info",
         metric="auc",
         cause=verdict.cause,
         summary=f"leakage in the offline estimate ({probability:.0%}), likeliest {verdict.cause.value}{culprit}: "
@@ -292,14 +300,14 @@ def _data_quality(evaluation: Evaluation, counts: Mapping[str, int]) -> Iterator
 
 
 def _outcomes_missing(counts: Mapping[str, int]) -> Iterator[Condition]:
-    unlabelled, waiting = counts.get("unlabelled", 0), counts.get("waiting_outcomes", 0)
-    if counts.get("joined", 0) or unlabelled < FEWEST_UNLABELLED:
+    unjoined, waiting = counts.get("unjoined", 0), counts.get("waiting_outcomes", 0)
+    if counts.get("joined", 0) or unjoined < FEWEST_UNJOINED:
         return
     hint = f"; {waiting} outcomes wait for predictions that never came: do the ids agree?" if waiting else ""
     yield Condition(
         name="SentinelOutcomesMissing",
         severity="warning",
-        summary=f"{unlabelled} predictions have passed their outcome horizon and not one has an outcome{hint}",
+        summary=f"{unjoined} predictions have passed their outcome horizon and not one has an outcome{hint}",
         needs="predictions",
     )
 

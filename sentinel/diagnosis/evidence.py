@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sentinel.baseline.evidence import AuditEvidence, StaticEvidence
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.faults import became_constant, share_rose
 from sentinel.evaluation.findings import Evaluation, Fault, FeatureFinding, Finding, LaunchWindow, Value
 from sentinel.evaluation.performance import standard_error

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from sentinel.baseline.gap_scale import scale_of
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.findings import Evaluation, Finding
 from sentinel.summaries.metrics import METRICS
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sentinel.config.durations import Duration
+from sentinel.diagnosis.signatures.outcome_delay import SURE
 from sentinel.evaluation.findings import Change, Counterfactual, Finding, Maturity, Overlap, Residuals, Value
 
 PART_WORDS: Final = (
@@ -105,7 +106,7 @@ def maturity(found: Maturity | None) -> Iterator[str]:
         lowest = found.lowest_coverage_ratio
         least = "" if lowest is None else f", {lowest:.0%} where scores have fewest"
         yield f"{found.coverage_ratio:.0%} of {found.n_mature} predictions of that age have one{least}"
-    if found.delay_ratio is not None and found.delay_p_value is not None and found.delay_p_value < 0.001:
+    if found.delay_ratio is not None and found.delay_p_value is not None and found.delay_p_value < SURE:
         yield f"outcomes take {found.delay_ratio:.1f} times as long as offline"
 
 

@@ -18,7 +18,7 @@ from sentinel.diagnosis.signatures.served_values import describe_outside, outsid
 from sentinel.evaluation.findings import Backfill, Counterfactual, FeatureFinding
 
 PROOF: Final = math.log(50.0)
-"""Log-odds of a proof: fifty times as likely, since times are wrong, too, and rows are mislabelled."""
+"""Log-odds of a proof: fifty times as likely, since times and outcomes may be wrong, too."""
 BEYOND_DOUBT: Final = 12.0
 """Log-odds where the scores are not the model's: whatever else was found is not about the model either."""
 REPAIR_EVIDENCE: Final = math.log(20.0)

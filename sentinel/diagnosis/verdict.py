@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis import missing, quiet
 from sentinel.diagnosis.audited import citations
 from sentinel.diagnosis.evidence import Evidence, gather

@@ -94,7 +94,7 @@ def losses_of(summary: Summary) -> Losses:
     return Losses(counts, fixed_point.decode(totals), decoded, effect)
 
 
-def label(layout: Layout, place: Place) -> str:
+def place_name(layout: Layout, place: Place) -> str:
     """The slice's name: ``column=value``, or ``a*b=value,value``.
 
     Examples
@@ -155,7 +155,7 @@ def _asker(layout: Layout) -> Callable[[Place], bool]:
     def is_new(place: Place) -> bool:
         if sliced.isdisjoint(layout.features[at].name for at in place.features):
             return True
-        if label(layout, place) in taken:
+        if place_name(layout, place) in taken:
             return False
         if len(place.features) > 1:
             return True

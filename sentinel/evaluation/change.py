@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from sentinel.baseline.gap_scale import scale_of
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.config.times import rfc3339
 from sentinel.evaluation.detectors import Panes, brier_powers, watch
 from sentinel.evaluation.findings import Change

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.findings import Finding
 from sentinel.evaluation.gap import compare
 from sentinel.stats.multiplicity import e_bh

@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 
 from sentinel.baseline.gap_scale import scale_of
-from sentinel.config.model import Alerts
-from sentinel.evaluation.candidates import Losses, Place, candidates_of, label, losses_of
+from sentinel.config.alerts import Alerts
+from sentinel.evaluation.candidates import Losses, Place, candidates_of, losses_of, place_name
 from sentinel.evaluation.findings import Finding, Value
 from sentinel.evaluation.gap import BOUNDS_ALPHA
 from sentinel.evaluation.performance import INTERVAL_REACH
@@ -18,7 +18,7 @@ from sentinel.evaluation.slices import MINIMUM_SLICE_OUTCOMES
 from sentinel.events.batch import I64
 from sentinel.stats.arrays import Floats
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
-from sentinel.stats.estimate import COIN_TOSS_VARIANCE
+from sentinel.stats.losses import mean_losses
 from sentinel.stats.multiplicity import e_bh
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import Summary
@@ -74,7 +74,7 @@ def discover(offline: Summary, online: Summary, alerts: Alerts) -> tuple[Finding
     standing[chosen] = evidence[chosen]
     found = e_bh(standing, alerts.slice_fdr)
     return tuple(
-        _finding(label(layout, places[at]), at, before, after, float(evidence[at]), alerts)
+        _finding(place_name(layout, places[at]), at, before, after, float(evidence[at]), alerts)
         for at in chosen
         if found[at]
     )
@@ -97,11 +97,9 @@ def _evidence(before: Losses, after: Losses, offline: Summary, online: Summary, 
 
 
 def _means(losses: Losses) -> tuple[Floats, Floats]:
-    """`mean_loss` of many: means and their variances, entities kept together."""
-    size = np.maximum(losses.n, 2).astype(np.float64)
-    means = losses.totals / size
-    spread = np.maximum(losses.squares - means * losses.totals, 0.0)
-    return means, losses.design_effect * np.maximum(spread / (size - 1.0) / size, COIN_TOSS_VARIANCE / size**2)
+    """Means and their variances, entities kept together."""
+    means, variances = mean_losses(losses.n, losses.totals, losses.squares)
+    return means, losses.design_effect * variances
 
 
 def _rest(losses: Losses, summary: Summary) -> Losses:

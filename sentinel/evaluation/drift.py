@@ -86,8 +86,7 @@ def _in_order(pair: _Pair, feature: FeatureBins) -> _Pair:
     """Below the range, the bins, above it: a value out of range is taken to lie at its end."""
     if feature.kind != "numeric" or len(feature.edges) < 2:
         return pair
-    edges = np.array(feature.edges)
-    positions = np.r_[edges[0], (edges[:-1] + edges[1:]) / 2.0, edges[-1]]
+    positions = _positions(feature.edges)
     ordered = np.r_[BIN_BELOW, N_SPECIAL : feature.n_bins, BIN_ABOVE].astype(np.int64)
     return replace(pair, ordered=ordered, positions=positions) if np.isfinite(positions).all() else pair
 
@@ -98,11 +97,16 @@ def _scores(layout: Layout, offline: Summary, online: Summary) -> Sequence[_Pair
         return []
     n_bins, of = layout.n_slice_score_bins, layout.coarse_bin
     before, after = (np.bincount(of, side["scores"], n_bins).astype(np.int64) for side in (offline, online))
-    edges = np.array(layout.slice_score_edges)
-    if len(edges) < 2:
+    if len(layout.slice_score_edges) < 2:
         return [_Pair(SCORE, before, after)]
-    positions = np.r_[edges[0], (edges[:-1] + edges[1:]) / 2.0, edges[-1]]
-    return [_Pair(SCORE, before, after, np.arange(n_bins), positions)]
+    return [_Pair(SCORE, before, after, np.arange(n_bins), _positions(layout.slice_score_edges))]
+
+
+def _positions(edges: Sequence[float]) -> Floats:
+    """Where events are taken to lie: below all edges at the first, between two half way, above all at the last."""
+    inner = np.array(edges)
+    positions: Floats = np.r_[inner[0], (inner[:-1] + inner[1:]) / 2.0, inner[-1]]
+    return positions
 
 
 def _judge(pair: _Pair, evidence: float, *, found: bool) -> Drift:

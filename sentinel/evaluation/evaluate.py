@@ -8,7 +8,8 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from sentinel.config.model import Alerts, Feature
+from sentinel.config.alerts import Alerts
+from sentinel.config.model import Feature
 from sentinel.evaluation.change import judge_change
 from sentinel.evaluation.classes import compare_classes
 from sentinel.evaluation.counterfactuals import judge_counterfactuals

@@ -13,6 +13,7 @@ from sentinel.evaluation.findings import Fault
 from sentinel.evaluation.steadiness import has_stayed, is_stuck, pieces
 from sentinel.events.batch import I64, Bool
 from sentinel.stats.arrays import Floats
+from sentinel.stats.pooling import pool_bins
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.layout import (
     BIN_ABOVE,
@@ -125,6 +126,35 @@ def became_constant(after: Floats | float, before: float) -> Any:
     return (after >= CONSTANT) & (before < VARIED)
 
 
+def rise_error(before: Floats | float, n: I64, n_offline: int) -> Floats:
+    """Standard error of the rise of a share, were live shares as offline; never zero.
+
+    Parameters
+    ----------
+    before : float or float64 array, shape (n_blocks,), in [0, 1]
+        Offline share.
+    n : int64 array, shape (n_blocks,)
+        Predictions, at least one.
+    n_offline : int, at least 1
+
+    Returns
+    -------
+    float64 array, shape (n_blocks,)
+
+    Notes
+    -----
+    Binomial, the offline share with half a row more of either kind.
+
+    Examples
+    --------
+    >>> rise_error(0.5, np.array([100]), 100)
+    array([0.0707107])
+    """
+    smoothed = (before * n_offline + 0.5) / (n_offline + 1.0)
+    error: Floats = np.sqrt(smoothed * (1.0 - smoothed) * (1.0 / n + 1.0 / n_offline))
+    return error
+
+
 def _blocks(live: PaneSeries) -> _Blocks:
     filled = [(start, pane["features"], pane.n_predictions) for start, pane in live.panes if pane.n_predictions]
     if not filled or not live.layout.features:
@@ -132,23 +162,10 @@ def _blocks(live: PaneSeries) -> _Blocks:
         return _Blocks(np.zeros((0, live.layout.n_feature_bins), np.int64), empty, empty, empty)
     n = np.array([size for _, _, size in filled], np.int64)
     starts = np.array([start for start, _, _ in filled], np.int64)
-    first = _firsts(n)
+    first = np.array(pool_bins(n, LEAST_PREDICTIONS), np.int64)
     last = np.r_[first[1:], len(n)] - 1
     counts = np.add.reduceat(np.stack([counts for _, counts, _ in filled]), first, axis=0)
     return _Blocks(counts, np.add.reduceat(n, first), starts[first], starts[last] + live.width_us)
-
-
-def _firsts(n: I64) -> I64:
-    """First pane of each block; a rest too small for a block of its own belongs to the last."""
-    first, held = [0], 0
-    for i, size in enumerate(n.tolist()):
-        if held >= LEAST_PREDICTIONS:
-            first.append(i)
-            held = 0
-        held += size
-    if held < LEAST_PREDICTIONS and len(first) > 1:
-        first.pop()
-    return np.array(first, np.int64)
 
 
 def _of_feature(feature: FeatureBins, words: Sequence[str], offline: I64, online: I64, blocks: _Blocks) -> list[Fault]:
@@ -161,7 +178,7 @@ def _of_feature(feature: FeatureBins, words: Sequence[str], offline: I64, online
         hits = online[:, bins].sum(axis=1)
         if hits.any():
             before = float(offline[bins].sum()) / size
-            runs = _runs(_rose(hits / blocks.n, before, blocks.n, size))
+            runs = runs_of(_rose(hits / blocks.n, before, blocks.n, size))
             steady = kind != strange or not runs or _has_stayed(hits, before, blocks.n)
             faults += [_fault(kind, run, hits, before, blocks, steady=steady) for run in _told(runs, blocks.n)]
     return faults + _constants(feature, words, offline, online, blocks)
@@ -183,7 +200,7 @@ def _constants(feature: FeatureBins, words: Sequence[str], offline: I64, online:
     expected = 1.0 - float(known[at]) / max(int(known.sum()), 1)
     varied = bool(became_constant(1.0, common))
     same &= (top == at) & (varied | (others <= RARER * expected * blocks.n))
-    runs = _runs(same)
+    runs = runs_of(same)
     stuck = {run for run in runs if is_stuck(run, runs, others, blocks.n, expected)}
     value = bin_name(feature, words, N_SPECIAL + at)
     return [
@@ -202,9 +219,7 @@ def _one_value(values: I64, n: I64) -> int | None:
 
 
 def _rose(share: Floats, before: float, n: I64, n_offline: int) -> Bool:
-    smoothed = (before * n_offline + 0.5) / (n_offline + 1.0)
-    error = np.sqrt(smoothed * (1.0 - smoothed) * (1.0 / n + 1.0 / n_offline))
-    rose: Bool = share_rose(share, before) & (share - before >= SURE * error)
+    rose: Bool = share_rose(share, before) & (share - before >= SURE * rise_error(before, n, n_offline))
     return rose
 
 
@@ -214,8 +229,14 @@ def _has_stayed(hits: I64, before: float, n: I64) -> bool:
     return has_stayed(share_rose(share, before), share - before)
 
 
-def _runs(flagged: Bool) -> list[tuple[int, int]]:
-    """First block and end of each run of neighbouring blocks with the fault."""
+def runs_of(flagged: Bool) -> list[tuple[int, int]]:
+    """First block and end of each run of neighbouring blocks that are flagged, in order.
+
+    Examples
+    --------
+    >>> runs_of(np.array([True, True, False, True]))
+    [(0, 2), (3, 4)]
+    """
     steps = np.diff(np.r_[0, flagged.astype(np.int8), 0])
     return list(zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True))
 

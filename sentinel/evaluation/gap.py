@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from sentinel.baseline.gap_scale import AREAS, UNJUDGED, detectable_gap, scale_of
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.findings import Finding, Parts
 from sentinel.evaluation.performance import to_value
 from sentinel.stats.arrays import Floats, Values

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from sentinel.baseline.gap_scale import scale_of
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.config.times import rfc3339
 from sentinel.evaluation.findings import LaunchWindow
 from sentinel.evaluation.gap import log_evidence, signed_gap

@@ -253,7 +253,7 @@ def coverage_of(maturity: Maturity | None, counts: Mapping[str, int]) -> float |
     maturity : Maturity or None
         Its share of mature predictions, where delays are known.
     counts : mapping of str to int
-        Else the share of those past the horizon and its grace: ``matured`` less ``unlabelled``, of which those that are
+        Else the share of those past the horizon and its grace: ``matured`` less ``unjoined``, of which those that are
         ``assumed_negative`` have an outcome all the same.
 
     Returns
@@ -263,7 +263,7 @@ def coverage_of(maturity: Maturity | None, counts: Mapping[str, int]) -> float |
 
     Examples
     --------
-    >>> coverage_of(None, {"matured": 8, "unlabelled": 2})
+    >>> coverage_of(None, {"matured": 8, "unjoined": 2})
     0.75
     """
     if maturity is not None and maturity.seconds is not None:
@@ -271,7 +271,7 @@ def coverage_of(maturity: Maturity | None, counts: Mapping[str, int]) -> float |
     matured = counts.get("matured", 0)
     if not matured:
         return None
-    return 1.0 - (counts.get("unlabelled", 0) - counts.get("assumed_negative", 0)) / matured
+    return 1.0 - (counts.get("unjoined", 0) - counts.get("assumed_negative", 0)) / matured
 
 
 def with_feature_outcomes(total: Summary, live: PaneSeries, through_us: int | None, absence: Absence) -> Summary:

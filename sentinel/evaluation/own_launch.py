@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.config.times import rfc3339
 from sentinel.evaluation.findings import Finding, LaunchWindow
 from sentinel.evaluation.gap import log_evidence, signed_gap

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from sentinel.baseline.gap_scale import scale_of
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.findings import Finding, Value
 from sentinel.evaluation.gap import BOUNDS_ALPHA, signed_gap
 from sentinel.evaluation.performance import INTERVAL_REACH

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from sentinel.config.times import rfc3339
-from sentinel.evaluation.faults import share_rose
+from sentinel.evaluation.faults import rise_error, runs_of, share_rose
 from sentinel.evaluation.findings import StuckScore
 from sentinel.events.batch import I64, Bool
 from sentinel.stats.arrays import Floats
@@ -99,8 +99,7 @@ def _stretch(before: Floats, n_offline: int, blocks: _Blocks) -> tuple[int, int,
     rise = share - before
     bins = rise.argmax(axis=1)
     at = np.arange(len(bins))
-    smoothed = (before[bins] * n_offline + 0.5) / (n_offline + 1.0)
-    error = np.sqrt(smoothed * (1.0 - smoothed) * (1.0 / blocks.n + 1.0 / n_offline))
+    error = rise_error(before[bins], blocks.n, n_offline)
     rose = np.array([share_rose(float(share[i, b]), float(before[b])) for i, b in enumerate(bins.tolist())], np.bool_)
     seeds: Bool = rose & (rise[at, bins] >= SURE * error) & (blocks.n >= LEAST_PREDICTIONS // 2)
     if not seeds.any():
@@ -110,9 +109,7 @@ def _stretch(before: Floats, n_offline: int, blocks: _Blocks) -> tuple[int, int,
     seeds &= bins == chosen
     typical = blocks.scores[seeds, chosen].sum() / blocks.n[seeds].sum() - before[chosen]
     member = rise[:, chosen] >= 0.5 * typical
-    steps = np.diff(np.r_[0, member.astype(np.int8), 0])
-    runs = zip(np.flatnonzero(steps == 1).tolist(), np.flatnonzero(steps == -1).tolist(), strict=True)
-    start, stop = [(a, b) for a, b in runs if seeds[a:b].any()][-1]
+    start, stop = [(a, b) for a, b in runs_of(member) if seeds[a:b].any()][-1]
     return chosen, start, stop
 
 

@@ -85,6 +85,11 @@ class Origin:
     offsets: I64
     payloads: Sequence[bytes | None] | None = None
 
+    def take(self, rows: I64) -> Origin:
+        """That of some rows."""
+        payloads = None if self.payloads is None else [self.payloads[row] for row in rows.tolist()]
+        return Origin(self.topic, self.partition, self.offsets[rows], payloads)
+
     def dead_letter(self, row: int, reason: Reason, detail: str, head_bytes: int = 256) -> DeadLetter:
         """Refuse one row of the batch."""
         payload = None if self.payloads is None else self.payloads[row]
@@ -154,6 +159,23 @@ class Predictions:
     def __len__(self) -> int:
         return len(self.keys)
 
+    def take(self, rows: I64) -> Predictions:
+        """Some of them."""
+        return Predictions(
+            schema=self.schema,
+            keys=self.keys[rows],
+            predicted_at=self.predicted_at[rows],
+            scores=self.scores[rows],
+            groups=self.groups[rows],
+            numeric=self.numeric[:, rows],
+            categorical=self.categorical[:, rows],
+            origin=self.origin.take(rows),
+            invalid=None if self.invalid is None else self.invalid[:, rows],
+            feature_times=None if self.feature_times is None else self.feature_times.take(rows),
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            items=None if self.items is None else self.items[rows],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
@@ -173,6 +195,12 @@ class Outcomes:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def take(self, rows: I64) -> Outcomes:
+        """Some of them."""
+        graded = None if self.relevances is None else self.relevances[rows]
+        origin = self.origin.take(rows)
+        return Outcomes(self.model, self.keys[rows], self.outcome_at[rows], self.outcomes[rows], origin, graded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -88,7 +88,7 @@ class Limits:
     earliest_us: int = 946_684_800 * MICROSECONDS_PER_SECOND  # 2000-01-01T00:00:00Z
     max_future_us: int = 3_600 * MICROSECONDS_PER_SECOND
     head_bytes: int = 256
-    max_id_chars: int = field(default=512)
+    max_id_chars: int = 512
     hash_key: HashKey | None = None
 
 

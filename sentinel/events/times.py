@@ -40,9 +40,8 @@ def parse_time(value: object) -> int:
     if isinstance(value, bool):
         return BAD_TIME
     if isinstance(value, int | float):
-        in_range = (
-            abs(value) < MOST_SECONDS
-        )  # false for NaN, and before the conversion: an int may be too large for a float
+        # False for NaN, and before the conversion: an int may be too large for a float.
+        in_range = abs(value) < MOST_SECONDS
         return round(float(value) * MICROSECONDS_PER_SECOND) if in_range else BAD_TIME
     if not isinstance(value, str):
         return BAD_TIME

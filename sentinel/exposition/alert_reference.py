@@ -14,7 +14,7 @@ _INTRODUCTION = """\
 
 What [deploy/prometheus/alerts.yaml](../../deploy/prometheus/alerts.yaml) holds. This page is generated from the rules
 in the code; so are that file and the chart's PrometheusRule. `sentinel rules` prints the rules for other targets
-(`--selector`), another place of the runbooks (`--runbook-base`), or your Grafana (`--dashboards`).
+(`--selector`), another place of the runbooks (`--runbooks`), or your Grafana (`--dashboards`).
 
 - The daemon decides the alerts about models, since their thresholds belong to the model (`alerts` in its
   configuration), and exposes them as `sentinel_alert_active`. Where a severity depends on the evidence, the series

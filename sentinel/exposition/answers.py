@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from shlex import quote as shell_quote
 from typing import TYPE_CHECKING, Final, Protocol
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 import msgspec
 from anyio import CapacityLimiter, to_thread
@@ -18,6 +18,8 @@ from sentinel.diagnosis.answers import AnswerRequest
 from sentinel.diagnosis.report import API_VERSION, Acknowledgement, Report
 from sentinel.errors import RecoverableError
 from sentinel.exposition.access import Principal, principal_of, require_writer
+from sentinel.exposition.json_answer import json_answer
+from sentinel.exposition.reports import path_of, report_of
 from sentinel.pipeline.audit_log import KINDS, AuditEntry, AuditLogError, Kind
 
 if TYPE_CHECKING:
@@ -129,13 +131,13 @@ class AnswerApi:
         if kind is not None and kind not in KINDS:
             raise HTTPException(_BAD, f"kind is one of {', '.join(KINDS)}")
         entries = book.entries(kind=kind, since_us=_since(query.get("since")), limit=_limit(query.get("limit")))
-        return _answer({"apiVersion": API_VERSION, "kind": "AuditList", "entries": entries})
+        return json_answer({"apiVersion": API_VERSION, "kind": "AuditList", "entries": entries})
 
     def _list(self, request: Request) -> Response:
         book, report = self._kept(), self._report(request)
         found = book.acknowledgements((report.model, report.version))
         head = {"apiVersion": API_VERSION, "kind": "AcknowledgementList"}
-        return _answer({**head, "model": report.model, "version": report.version, "acknowledgements": found})
+        return json_answer({**head, "model": report.model, "version": report.version, "acknowledgements": found})
 
     def _acknowledge(self, request: Request, body: bytes, who: str) -> Response:
         book, report = self._kept(), self._report(request)
@@ -150,16 +152,15 @@ class AnswerApi:
         except AuditLogError as error:
             raise HTTPException(_FULL if error.full else _FAILED, str(error)) from error
         if is_form:
-            path = f"/models/{quote(report.model, safe='')}/{quote(report.version, safe='')}"
-            return RedirectResponse(path, _SEE_OTHER)
+            return RedirectResponse(f"/models/{path_of(report.model, report.version)}", _SEE_OTHER)
         head = {"apiVersion": API_VERSION, "kind": "Acknowledgement"}
-        return _answer({**head, "acknowledgement": kept, "silence": silence_command(report, kept)}, 201)
+        return json_answer({**head, "acknowledgement": kept, "silence": silence_command(report, kept)}, 201)
 
     def _refused(self, request: Request, body: bytes, fault: HTTPException) -> Response | None:
         if self._book is None or _media_type(request) != _FORM:
             return None
         key = self._key_of(request)
-        report = next((each for each in self._reports() if (each.model, each.version) == key), None)
+        report = report_of(self._reports(), key)
         # What another site made a browser send is not offered to be sent once more.
         fields = {} if fault.status_code == _FORBIDDEN else _typed(body)
         status = _NOT_FOUND if report is None else fault.status_code
@@ -175,7 +176,7 @@ class AnswerApi:
 
     def _report(self, request: Request) -> Report:
         key = self._key_of(request)
-        report = next((each for each in self._reports() if (each.model, each.version) == key), None)
+        report = report_of(self._reports(), key)
         if report is None:
             raise HTTPException(_NOT_FOUND, f"no report of model {key[0]!r} version {key[1]!r}; see /api/v1/models")
         return report
@@ -251,8 +252,3 @@ def _limit(text: str | None) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
         raise HTTPException(_BAD, f"limit is a whole number from 1 to {MAX_LIMIT}")
     return int(text)
-
-
-def _answer(body: object, status: int = 200) -> Response:
-    text = msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
-    return Response(text, status, media_type=_JSON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 from prometheus_client import exposition as text_exposition
@@ -13,15 +13,14 @@ from prometheus_client.openmetrics import exposition as openmetrics_exposition
 
 from sentinel.clock import Clock
 from sentinel.diagnosis.report import Report
-from sentinel.exposition import declarations as d
 from sentinel.exposition.compression import GzipHead
 from sentinel.exposition.daemon_metrics import render_daemon
-from sentinel.exposition.metric import Metric
 from sentinel.exposition.negotiation import accepts_gzip, choose_format
 from sentinel.exposition.rendering import CONTENT_TYPES, OPENMETRICS_END, Format
 from sentinel.exposition.selection import Budget
-from sentinel.exposition.snapshot import DROP_REASONS, Snapshot, SnapshotMemory, build_snapshot
-from sentinel.exposition.statistics import DaemonStatistics
+from sentinel.exposition.snapshot import DROP_REASONS, Snapshot, build_snapshot
+from sentinel.exposition.snapshot_memory import SnapshotMemory
+from sentinel.exposition.statistics import DaemonStatistics, ScrapeStatistics
 from sentinel.logs import get_logger
 
 log = get_logger(__name__)
@@ -119,13 +118,13 @@ class Collector:
     def _tail(self, form: Format, started: float) -> bytes:
         statistics = self._statistics()
         process = _process_text(self._process, form)
-        own: dict[Metric, dict[tuple[str, ...], float]] = {
-            d.SERIES: {(): self._snapshot.n_series},
-            d.SERIES_LIMIT: {(): self._budget.in_all},
-            d.SERIES_DROPPED: {(reason,): n for reason, n in self._dropped.items()},
-            d.COLLECTOR_DURATION: {(): self._clock.monotonic() - started},
-        }
-        daemon = render_daemon(statistics, own, form).encode()
+        own = ScrapeStatistics(
+            n_series=self._snapshot.n_series,
+            max_series=self._budget.in_all,
+            dropped=self._dropped,
+            seconds=self._clock.monotonic() - started,
+        )
+        daemon = render_daemon(replace(statistics, scrape=own), form).encode()
         return daemon + process + (OPENMETRICS_END if form == "openmetrics" else b"")
 
 

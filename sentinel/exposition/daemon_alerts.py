@@ -65,14 +65,20 @@ _DOWN = AlertRule(
     dashboard="sentinel-daemon",
 )
 
-# A client that loses its brokers says so in its own log, which is counted under one name, and hands on empty polls.
-_UNREAD = (
-    "sum without (level) (\n"
-    "  increase(sentinel_log_events_total{<selector>,"
-    'event=~"source_error|source_not_allowed|topics_missing|ledger_not_read"}[5m])\n'
-    f'  or increase(sentinel_log_events_total{{<selector>,event="{LIBRARY_EVENT}",level="error"}}[5m])\n'
-    f") > {MAX_SOURCE_FAULTS}"
-)
+
+def _faults(span: str) -> str:
+    # A client that loses its brokers says so in its own log, which is counted under one name, and hands on empty polls.
+    return (
+        "sum without (level) (\n"
+        "  increase(sentinel_log_events_total{<selector>,"
+        f'event=~"source_error|source_not_allowed|topics_missing|ledger_not_read"}}[{span}])\n'
+        f'  or increase(sentinel_log_events_total{{<selector>,event="{LIBRARY_EVENT}",level="error"}}[{span}])\n'
+        ")"
+    )
+
+
+# What was away and is back is no page: five minutes of faults alone would be remembered for as long.
+_UNREAD = f"{_faults('5m')} > {MAX_SOURCE_FAULTS}\nand {_faults(HOLD)} > 0"
 _LOST = "\nor ".join(
     [
         named("loss", "retention", rose("sentinel_messages_missed_total{<selector>}", "topic")),
@@ -145,7 +151,7 @@ DAEMON_GROUP = RuleGroup(
             "What is counted is right as far as it goes; an outage may have been longer than the retention.",
         ),
         _alert(
-            "SentinelEventsRefused",
+            "SentinelIntakeFailing",
             "critical",
             expr="sum without (instance, pod) (\n"
             '  increase(sentinel_http_event_requests_total{<selector>,result=~"full|failed"}[3m])\n) > 0',

@@ -10,7 +10,8 @@ from sentinel.exposition.boards.features import FEATURES
 from sentinel.exposition.boards.fleet import FLEET
 from sentinel.exposition.boards.model import MODEL
 from sentinel.exposition.boards.slices import SLICES
-from sentinel.exposition.panels import Board, to_json
+from sentinel.exposition.dashboard_json import to_json
+from sentinel.exposition.panels import Board
 
 BOARDS: Final[tuple[Board, ...]] = (FLEET, MODEL, SLICES, FEATURES, DATA, DAEMON)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from typing import Any, cast
 
+from sentinel.config.web_file import TlsServer
 from sentinel.exposition.buckets import client_of
 from sentinel.exposition.connections import Connections
 from sentinel.exposition.locks import LockSet
@@ -70,38 +72,38 @@ class Door(asyncio.Protocol):
             http.connection_made(raw)
             return
         raw.pause_reading()
-        self._handshake = self._loop.create_task(self._encrypt(raw, http, locks))
+        self._handshake = self._loop.create_task(self._encrypt(raw, http, locks.tls, locks.tls_settings))
 
-    async def _encrypt(self, raw: asyncio.Transport, http: TimedProtocol, locks: LockSet) -> None:
-        if locks.tls is None:  # pragma: no cover # only called with one
-            return
+    async def _encrypt(
+        self, raw: asyncio.Transport, http: TimedProtocol, tls: ssl.SSLContext, settings: TlsServer | None
+    ) -> None:
         try:
             transport = await self._loop.start_tls(
                 raw,
                 http,
-                locks.tls,
+                tls,
                 server_side=True,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=GOODBYE_SECONDS,
             )
         except (OSError, asyncio.CancelledError) as error:
-            raw.abort()
-            http.connection_lost(None)
+            _turn_away(raw, http)
             if isinstance(error, asyncio.CancelledError):
                 raise
             self._refused.count("tls")
             log.debug("handshake_failed", error=type(error).__name__)
             return
-        if transport is None or raw.is_closing():
-            raw.abort()
-            http.connection_lost(None)
-            return
-        settings = locks.tls_settings
         wanted = [] if settings is None else settings.client_allowed_sans
-        if wanted and not shows_one_of(transport.get_extra_info("peercert"), wanted):
+        if transport is None or raw.is_closing():
+            _turn_away(raw, http)
+        elif wanted and not shows_one_of(transport.get_extra_info("peercert"), wanted):
             self._refused.count("tls")
             log.warning("client_certificate_refused")
-            raw.abort()
-            http.connection_lost(None)
-            return
-        http.connection_made(transport)
+            _turn_away(raw, http)
+        else:
+            http.connection_made(transport)
+
+
+def _turn_away(raw: asyncio.Transport, http: TimedProtocol) -> None:
+    raw.abort()
+    http.connection_lost(None)

@@ -11,7 +11,7 @@ from anyio import CapacityLimiter, to_thread
 
 from sentinel.clock import Clock
 from sentinel.config.http_source import HttpSource
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.exposition.access import EVENTS_PATH, PRINCIPAL, PROBES, Principal
 from sentinel.exposition.buckets import Buckets, Rate, client_of, retry_after
 from sentinel.exposition.locks import LockSet

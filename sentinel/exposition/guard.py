@@ -10,7 +10,7 @@ from anyio import CapacityLimiter, to_thread
 
 from sentinel.clock import Clock
 from sentinel.config.http_source import HttpSource
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.exposition.connections import Connections
 from sentinel.exposition.door import Door
 from sentinel.exposition.gate import Gate

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-import msgspec
 from anyio import CapacityLimiter, to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,15 +14,17 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from sentinel.clock import Clock
-from sentinel.config.settings import Limits
+from sentinel.config.limits import Limits
 from sentinel.diagnosis.report import API_VERSION, Report, is_acknowledged, to_json
 from sentinel.exposition.access import EVENTS_PATH, PROBES, Principal, principal_of, require_same_origin, require_writer
 from sentinel.exposition.answers import AnswerApi, AnswerBook, RefusedAnswer
 from sentinel.exposition.collector import Collector
 from sentinel.exposition.events import EventApi
 from sentinel.exposition.html import html_answer
+from sentinel.exposition.json_answer import json_answer
 from sentinel.exposition.openapi import openapi_json
 from sentinel.exposition.refusals import refusal
+from sentinel.exposition.reports import path_of, report_of
 from sentinel.exposition.security import NOTHING_ALLOWED
 from sentinel.exposition.selection import Budget
 from sentinel.exposition.statistics import DaemonStatistics
@@ -207,7 +208,8 @@ class _Api:
         """Every model version with its verdict and where to read more."""
         del request
         _require_judged(judged=self._judged)
-        return _json({"apiVersion": API_VERSION, "kind": "ModelList", "models": [_entry(r) for r in self._reports()]})
+        models = [_entry(report) for report in self._reports()]
+        return json_answer({"apiVersion": API_VERSION, "kind": "ModelList", "models": models})
 
     def model(self, request: Request) -> Response:
         """The report or the timeline of one model version."""
@@ -216,13 +218,13 @@ class _Api:
         if len(parts) != 3 or parts[2] not in ("report", "timeline"):
             raise HTTPException(_NOT_FOUND, "expected /api/v1/models/{model}/{version}/report or .../timeline")
         name, version, document = parts
-        report = next((r for r in self._reports() if (r.model, r.version) == (name, version)), None)
+        report = report_of(self._reports(), (name, version))
         if report is None:
             raise HTTPException(_NOT_FOUND, f"no report of model {name!r} version {version!r}; see /api/v1/models")
         if document == "report":
             return Response(to_json(report), media_type="application/json")
         head = {"apiVersion": API_VERSION, "kind": "Timeline", "model": name, "version": version}
-        return _json({**head, "points": report.timeline})
+        return json_answer({**head, "points": report.timeline})
 
 
 def _require_judged(*, judged: bool) -> None:
@@ -255,7 +257,7 @@ def _path_parts(request: Request, prefix: str) -> list[str]:
 
 def _entry(report: Report) -> dict[str, object]:
     verdict = report.verdict
-    path = f"/api/v1/models/{quote(report.model, safe='')}/{quote(report.version, safe='')}"
+    path = f"/api/v1/models/{path_of(report.model, report.version)}"
     return {
         "model": report.model,
         "version": report.version,
@@ -284,8 +286,3 @@ def _reload(request: Request, inputs: WebInputs) -> Response:
 def _fault(request: Request, fault: HTTPException) -> Response:
     """An answer that is none."""
     return refusal(request.url.path, fault.status_code, fault.detail, fault.headers)
-
-
-def _json(body: object) -> Response:
-    text = msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
-    return Response(text, media_type="application/json")

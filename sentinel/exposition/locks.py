@@ -8,8 +8,8 @@ import threading
 from dataclasses import dataclass, field
 
 from sentinel.config.errors import ConfigError
-from sentinel.config.settings import Web
 from sentinel.config.tokens import load_tokens
+from sentinel.config.web import Web
 from sentinel.config.web_file import TlsServer, WebFile, load_web_file
 from sentinel.exposition.bearer import Bearers
 from sentinel.exposition.buckets import Rate

@@ -39,3 +39,9 @@ class Metric:
     def unit(self) -> str:
         """The base unit that the family's name ends in, or an empty string."""
         return next((unit for unit in UNITS if self.family.endswith(f"_{unit}")), "")
+
+
+def declared(module: object) -> tuple[Metric, ...]:
+    """The metrics of a module, alone or in tuples, in the order in which they stand there."""
+    values = (value if isinstance(value, tuple) else (value,) for value in vars(module).values())
+    return tuple(dict.fromkeys(each for value in values for each in value if isinstance(each, Metric)))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from sentinel.exposition.declarations import DAEMON_METRICS
-from sentinel.exposition.metric import Metric
-from sentinel.exposition.model_declarations import REPORT_METRICS
+from sentinel.exposition.metric import declared
+from sentinel.exposition.metrics.daemon import FAMILIES
+from sentinel.exposition.metrics.models import all_modules
 
 _INTRODUCTION = """\
 # Metrics
@@ -34,18 +34,20 @@ def reference() -> str:
     """The page."""
     parts = [
         _INTRODUCTION,
-        "## Models\n\nRendered from the reports, once per evaluation.\n\n",
-        *_table(REPORT_METRICS),
-        "\n## Daemon\n\nRendered at each scrape.\n\n",
-        *_table(DAEMON_METRICS),
+        "## Models\n\nRendered from the reports, once per evaluation.\n",
+        *(line for module in all_modules() for line in _subject(module)),
+        "\n## Daemon\n\nRendered at each scrape.\n",
+        *(line for module in FAMILIES for line in _subject(module)),
         "\nWhat is made of them: [alerts and recording rules](alerts.md).\n",
     ]
     return "".join(parts)
 
 
-def _table(metrics: Iterable[Metric]) -> Iterator[str]:
+def _subject(module: object) -> Iterator[str]:
+    """What its module says of it, and its metrics."""
+    yield f"\n**{module.__doc__}**\n\n"
     yield "| Metric | Type | Labels | Meaning |\n| --- | --- | --- | --- |\n"
-    for metric in metrics:
+    for metric in declared(module):
         labels = ", ".join(f"`{label}`" for label in metric.labels) or "none"
         yield f"| `{metric.name}` | {metric.type} | {labels} | {metric.help} |\n"
 

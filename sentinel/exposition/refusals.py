@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final, Literal, get_args
 
-import msgspec
 from starlette.responses import PlainTextResponse, Response
+
+from sentinel.exposition.json_answer import json_answer
 
 RefusedFor = Literal["login", "guessing", "rate", "size", "host", "form", "tls", "connections"]
 """Why: no credentials or wrong ones; too many logins; too many requests; too large; another host name; nothing that is
@@ -35,6 +36,4 @@ def refusal(path: str, status: int, message: str, headers: Mapping[str, str] | N
     """The answer to a request that is refused."""
     if not path.startswith(("/api/", "/v1/")):
         return PlainTextResponse(f"{message}\n", status, dict(headers or {}))
-    body = {"error": {"status": status, "message": message}}
-    text = msgspec.json.format(msgspec.json.encode(body), indent=2) + b"\n"
-    return Response(text, status, dict(headers or {}), media_type="application/json")
+    return json_answer({"error": {"status": status, "message": message}}, status, headers)

@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.exposition.access import EVENTS_PATH, PROBES
 from sentinel.exposition.refusals import RefusalCounter, RefusedFor, refusal
 from sentinel.exposition.timed import MAX_HEAD_BYTES

@@ -104,7 +104,7 @@ class RuleOptions:
 
 _HEADER = """\
 # Alert and recording rules of sentinel, printed by `sentinel rules`; do not edit.
-# Other targets, runbooks or dashboards: `sentinel rules --selector ... --runbook-base ... --dashboards ...`.
+# Other targets, runbooks or dashboards: `sentinel rules --selector ... --runbooks ... --dashboards ...`.
 ---
 groups:
 """
@@ -123,7 +123,7 @@ def rule_annotations(rule: AlertRule, options: RuleOptions) -> dict[str, str]:
     return {
         "summary": rule.summary,
         "description": rule.description,
-        "runbook_url": runbook_url(rule, options),
+        "runbook_url": runbook_url(options.runbooks, rule.name),
         "dashboard_url": f"{options.dashboards}/{rule.dashboard}{_query(rule.dashboard)}",
     }
 
@@ -136,10 +136,24 @@ def _query(dashboard: Dashboard) -> str:
     return f"?{always}{''.join(sometimes)}" if names else ""
 
 
-def runbook_url(rule: AlertRule, options: RuleOptions) -> str:
-    """Where the runbook of the alert is."""
-    pattern = options.runbooks if ALERT in options.runbooks else f"{options.runbooks}/{ALERT}.md"
-    return pattern.replace(ALERT, rule.name)
+def runbook_url(runbooks: str, alert: str) -> str:
+    """Where the runbook of an alert is.
+
+    Parameters
+    ----------
+    runbooks : str
+        Address of the folder that holds them, or of one with ``{alert}`` in place of its name.
+    alert : str
+
+    Examples
+    --------
+    >>> runbook_url("https://wiki.example.org/?page={alert}", "SentinelDown")
+    'https://wiki.example.org/?page=SentinelDown'
+    >>> runbook_url("https://runbooks.example.org/", "SentinelDown")
+    'https://runbooks.example.org/SentinelDown.md'
+    """
+    pattern = runbooks if ALERT in runbooks else f"{runbooks.rstrip('/')}/{ALERT}.md"
+    return pattern.replace(ALERT, alert)
 
 
 def expression(rule: AlertRule | RecordRule, options: RuleOptions) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Collection, Container, Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
-from sentinel.config.settings import Limits
+from sentinel.config.limits import Limits
 
 ModelKey = tuple[str, str]
 Key = tuple[str, str, str]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from sentinel.clock import SystemClock
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.errors import FatalError
 from sentinel.exposition.guard import Guard
 from sentinel.exposition.timed import MAX_HEAD_BYTES

@@ -103,6 +103,28 @@ class IntakeStatistics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeStatistics:
+    """What one scrape shows of the reports.
+
+    Attributes
+    ----------
+    n_series : int
+        Time series that the reports take.
+    max_series : int
+        That they may take.
+    dropped : mapping of reason to int
+        Time series left out of all snapshots so far.
+    seconds : float
+        What the scrape has taken until now.
+    """
+
+    n_series: int
+    max_series: int
+    dropped: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonStatistics:
     """Counters since the start and states now. The defaults are those of a daemon that has just come up.
 
@@ -152,6 +174,8 @@ class DaemonStatistics:
         Attempts to write there that failed.
     refused : mapping of reason to int
         Requests and connections that the HTTP server refused.
+    scrape : ScrapeStatistics or None
+        Of the scrape that shows all this; None until the collector adds it.
     ready, alive : bool
         What the probes answer; the reasons say why not, in words for an operator.
     build, python : str
@@ -191,6 +215,7 @@ class DaemonStatistics:
     announcements: Mapping[str, int] = field(default_factory=dict)
     announcement_failures: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+    scrape: ScrapeStatistics | None = None
     ready: bool = True
     reasons: tuple[str, ...] = ()
     alive: bool = True

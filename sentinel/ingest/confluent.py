@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 from kafka.structs import TopicPartition
 
 from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.messages import Role
 from sentinel.events.codecs.protocol import Codec
 from sentinel.ingest.confluent_client import connect, require_confluent, translate
 from sentinel.ingest.confluent_damage import before_damage, look_at
-from sentinel.ingest.confluent_offsets import limits_of, went_back
+from sentinel.ingest.confluent_offsets import limits_of, offsets_at, went_back
 from sentinel.ingest.confluent_records import columns_by_place
 from sentinel.ingest.copartition import check_counts
-from sentinel.ingest.damages import Damages, passed_over, with_passed
 from sentinel.ingest.kafka_assignment import Assignment
-from sentinel.ingest.missed import MissedMessages
+from sentinel.ingest.kafka_reading import Reading
 from sentinel.ingest.protocol import Changes, LogStart
 from sentinel.ingest.records.columns import Columns
-from sentinel.ingest.records.messages import batch_of
 from sentinel.ingest.registry import RegistryUnavailableError
 from sentinel.logs import get_logger
 
@@ -35,7 +30,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
-_SLICE_SECONDS = 0.2  # a wait is cut into these, so that a new assignment and a close are acted upon at once
+_STEP_SECONDS = 0.2  # a wait is cut into these, so that a new assignment and a close are acted upon at once
 _FILL_SECONDS = 0.01  # what a batch that is not full may wait for more: small batches cost more an event
 _RETRY_SECONDS = 1.0
 _ASK_SECONDS = 5.0  # what a question to the brokers may take
@@ -67,81 +62,50 @@ class ConfluentSource:
     def __init__(self, settings: KafkaSettings, codec: Codec, clock: Clock) -> None:
         require_confluent()
         self._settings = settings
-        self._codec = codec
         self._clock = clock
-        self._topics: tuple[tuple[str, Role], ...] = (
-            (settings.topics.predictions, "prediction"),
-            (settings.topics.outcomes, "outcome"),
-        )
         self._consumer: Consumer | None = None
-        self._assignment: Assignment | None = None
-        self._started: set[int] = set()
-        self._paused: set[int] = set()
-        self._next: dict[TopicPartition, int] = {}
-        self._until: dict[TopicPartition, int] = {}
-        self._lag: dict[tuple[str, int], int] = {}
-        self._wants_headers: bool = getattr(codec, "reads_headers", False)
+        self._reading = Reading(settings.topics, codec, clock)
+        self._wants_headers = codec.reads_headers
         self._ends: dict[TopicPartition, int] = {}  # of the log, as far as they were met in this poll
         self._is_stale = False  # what is fetched is no longer what should be
         self._n_rebalances = 0
         self._next_attempt = -1.0
         self._error: KafkaError | None = None
-        self._missed, self._damages = MissedMessages(), Damages()
-        self._passed_over: list[EventBatch] = []
         self._closed = threading.Event()
-        self._counts: Counter[str] = Counter()
 
     def assigned(self) -> frozenset[int]:
         """Partitions of which both topics are ours."""
-        return frozenset() if self._assignment is None else self._assignment.owned
+        return self._reading.owned
 
     def take_changes(self) -> Changes:
         """What the rebalances since the last call changed."""
-        if self._assignment is None:
-            return Changes()
-        changes = self._assignment.take_changes()
-        for partition in changes.gained | changes.revoked | changes.lost:
-            self._forget(partition)
-            self._paused.discard(partition)
-        return changes
+        return self._reading.take_changes()
 
     def start_at(self, partition: int, positions: Mapping[str, int], until: Mapping[str, int] | None = None) -> None:
         """Fetch both topics from there; one without a position begins where ``auto_offset_reset`` says."""
-        if self._consumer is None or partition not in self.assigned():
-            return
-        self._forget(partition)
-        for place in self._places(partition):
-            if place.topic in positions:
-                self._next[place] = positions[place.topic]
-            if until is not None and place.topic in until:
-                self._until[place] = until[place.topic]
-        self._started.add(partition)
-        self._is_stale = True
+        if self._consumer is not None and partition in self.assigned():
+            self._reading.start(partition, positions, until)
+            self._is_stale = True
 
     def reached(self, partition: int) -> bool:
         """Compares positions, past what is never delivered."""
-        if partition not in self._started & self.assigned():
-            return False
-        return all(self._is_at_end(place) for place in self._places(partition) if place in self._until)
+        return partition in self._reading.live and not self._reading.unfinished(partition)
 
     def offsets_at(self, partition: int, time_us: int) -> LogStart:
         """Asks the brokers."""
-        from sentinel.ingest.confluent_offsets import offsets_at
-
         if self._consumer is None:
             raise SourceError("not connected yet")
-        return offsets_at(self._consumer, self._places(partition), time_us, self._settings, _ASK_SECONDS)
+        places = self._reading.places(partition)
+        return offsets_at(self._consumer, places, time_us, self._settings, self._clock, _ASK_SECONDS)
 
     def poll(self, timeout_seconds: float) -> list[EventBatch]:
         """Wait for messages, or for a change of the assignment, and decode them."""
         deadline = self._clock.monotonic() + timeout_seconds
         try:
             if not self._closed.is_set() and self._ready():
-                batches = self._decoded(self._fetch(deadline))
-                passed, self._passed_over = self._passed_over, []
-                return with_passed(batches, passed) if passed else batches
+                return self._reading.with_passed_over(self._decoded(self._fetch(deadline)))
         except SourceError as error:
-            self._counts["errors"] += 1
+            self._reading.counts["errors"] += 1
             self._next_attempt = self._clock.monotonic() + _RETRY_SECONDS
             if not isinstance(error, RegistryUnavailableError):  # which has said so, once
                 log.warning("source_error", error=error)
@@ -155,13 +119,8 @@ class ConfluentSource:
         from confluent_kafka import KafkaException
         from confluent_kafka import TopicPartition as Position
 
-        owned = self.assigned()
-        offsets = [
-            Position(topic, partition, offset)
-            for partition, by_topic in positions.items()
-            if partition in owned
-            for topic, offset in by_topic.items()
-        ]
+        found = self._reading.committable(positions)
+        offsets = [Position(place.topic, place.partition, offset) for place, offset in found.items()]
         if not offsets:
             return
         try:
@@ -172,19 +131,18 @@ class ConfluentSource:
     def pause(self, partitions: Iterable[int]) -> None:
         """Fetch nothing more of these; what was fetched already is fetched again later."""
         held = self.assigned().intersection(partitions)
-        self._paused |= held
-        self._tell("pause", [place for partition in held for place in self._places(partition)])
+        self._reading.paused |= held
+        self._tell("pause", [place for partition in held for place in self._reading.places(partition)])
 
     def resume(self, partitions: Iterable[int]) -> None:
         """Fetch these again."""
-        released = self._paused.intersection(partitions)
-        self._paused -= released
-        places = [place for partition in released for place in self._places(partition)]
-        self._tell("resume", [place for place in places if not self._is_at_end(place)])
+        released = self._reading.paused.intersection(partitions)
+        self._reading.paused -= released
+        self._tell("resume", [place for partition in released for place in self._reading.wanted(partition)])
 
     def lag(self) -> Mapping[tuple[str, int], int]:
         """As of the last poll; a partition that was not fetched yet is left out."""
-        return self._lag
+        return self._reading.lag
 
     def exhausted(self) -> bool:
         """Never: a topic has no end."""
@@ -192,10 +150,7 @@ class ConfluentSource:
 
     def statistics(self) -> Mapping[str, int]:
         """``messages``, ``errors``, ``commit_failures``, ``rebalances``, ``missed`` messages since the start."""
-        n_rebalances = 0 if self._assignment is None else self._assignment.n_rebalances
-        names = ("messages", "errors", "commit_failures")
-        missed = self._missed.statistics(*(topic for topic, _ in self._topics))
-        return {name: self._counts[name] for name in names} | {"rebalances": n_rebalances} | missed
+        return self._reading.statistics()
 
     def close(self, timeout_seconds: float) -> None:
         """Leave the group (unless the member is static) when the last commits are answered, and disconnect."""
@@ -216,7 +171,7 @@ class ConfluentSource:
 
     def _ready(self) -> bool:
         """Whether there is a group to read as; connects, looks for the topics and joins where that is due."""
-        if self._assignment is not None:
+        if self._reading.assignment is not None:
             return True
         if self._clock.monotonic() < self._next_attempt:
             return False
@@ -226,16 +181,15 @@ class ConfluentSource:
             log.info("source_connected", servers=",".join(self._settings.bootstrap_servers), client="confluent-kafka")
         if not self._topics_exist(self._consumer):
             return False
-        self._assignment = Assignment(_Nothing(), self._settings.topics)
-        topics = [topic for topic, _ in self._topics]
-        self._consumer.subscribe(topics, on_assign=self._on_assign, on_lost=self._on_lost)
+        self._reading.assignment = Assignment(_Nothing(), self._settings.topics)
+        self._consumer.subscribe(list(self._reading.topics), on_assign=self._on_assign, on_lost=self._on_lost)
         return True
 
     def _topics_exist(self, consumer: Consumer) -> bool:
         from confluent_kafka import KafkaException
 
         counts: dict[str, int] = {}
-        for topic, _ in self._topics:
+        for topic in self._reading.topics:
             try:
                 found = consumer.list_topics(topic, timeout=_ASK_SECONDS).topics[topic]
             except KafkaException as error:
@@ -249,7 +203,10 @@ class ConfluentSource:
 
     def _meaning(self, error: KafkaError) -> SourceError | FatalError:
         self._error = None
-        return translate(error, self._settings, was_in=self._assignment is not None)
+        return self._translated(error)
+
+    def _translated(self, error: KafkaError) -> SourceError | FatalError:
+        return translate(error, self._settings, was_in=self._reading.assignment is not None)
 
     # -- what the client calls, on the loop's thread and while it is polled
 
@@ -257,47 +214,47 @@ class ConfluentSource:
         """A rebalance ended: fetch nothing, until the loop tells anew what of it, and from where."""
         self._is_stale = True
         consumer.assign([])
-        if self._assignment is None:
-            return
-        before = self._assignment.owned
-        self._assignment.on_partitions_assigned(assigned)
-        self._started &= before & self._assignment.owned
+        if self._reading.assignment is not None:
+            before = self._reading.owned
+            self._reading.assignment.on_partitions_assigned(assigned)
+            self._reading.started &= before & self._reading.owned
 
     def _on_lost(self, _consumer: Consumer, lost: Sequence[Any]) -> None:
-        if self._assignment is not None:
-            self._assignment.on_partitions_lost(lost)
-            self._started.clear()
+        if self._reading.assignment is not None:
+            self._reading.assignment.on_partitions_lost(lost)
+            self._reading.started.clear()
 
     def _on_error(self, error: KafkaError) -> None:
         """Keep what a person has to know; that a broker is away is told by what does not come."""
-        if isinstance(translate(error, self._settings, was_in=self._assignment is not None), FatalError):
+        if isinstance(self._translated(error), FatalError):
             self._error = error
         else:
             log.info("kafka_client_error", error=f"{error.name()}: {error.str()}")
 
     def _on_commit(self, error: object, _offsets: object) -> None:
         if error is not None:
-            self._counts["commit_failures"] += 1
+            self._reading.counts["commit_failures"] += 1
             log.warning("commit_failed", error=error)
 
     # -- fetching
 
     def _fetch(self, deadline: float) -> Mapping[TopicPartition, Columns]:
-        consumer, assignment = self._consumer, self._assignment
+        consumer, assignment = self._consumer, self._reading.assignment
         if consumer is None or assignment is None:
             return {}
         if assignment.n_rebalances != self._n_rebalances:
             self._topics_exist(consumer)
             self._n_rebalances = assignment.n_rebalances
-        self._missed.settle(self._clock.monotonic(), self._beginnings)
+        self._reading.missed.settle(self._clock.monotonic(), self._beginnings)
         while True:
             if self._error is not None:
                 raise self._meaning(self._error)
             if self._is_stale:
                 self._fetch_anew(consumer)
             left = max(0.0, deadline - self._clock.monotonic())
-            found = self._consume(consumer, min(left, _SLICE_SECONDS))
-            if found or self._passed_over or assignment.has_changes() or left <= 0.0 or self._closed.is_set():
+            found = self._consume(consumer, min(left, _STEP_SECONDS))
+            is_over = left <= 0.0 or self._closed.is_set() or assignment.has_changes()
+            if found or is_over or self._reading.has_passed_over:
                 return columns_by_place(found, keys=self._wants_headers, headers=self._wants_headers)
 
     def _consume(self, consumer: Consumer, wait_seconds: float) -> list[Message]:
@@ -342,11 +299,11 @@ class ConfluentSource:
         """Fetch again what cannot be read; at last, once all before it is delivered, go on behind it."""
         self._is_stale = True
         self._ends.pop(place, None)
-        if place in delivered or place.partition not in self._started or self._consumer is None:
+        if place in delivered or place.partition not in self._reading.started or self._consumer is None:
             return
-        first = max(offset, self._next.get(place, offset))
-        if not self._damages.is_lasting(place, first):
-            self._counts["errors"] += 1
+        first = max(offset, self._reading.next.get(place, offset))
+        if not self._reading.is_lasting(place, first):
+            self._reading.counts["errors"] += 1
             log.warning("source_error", error=f"{place.topic}-{place.partition} at offset {first}: cannot be read")
             return
         damage = look_at(self._settings, place, first, self._clock)
@@ -354,9 +311,8 @@ class ConfluentSource:
             raise SourceError(
                 f"librdkafka cannot read {place.topic}-{place.partition} at offset {first}; kafka-python can"
             )
-        self._next[place] = stop = max(first + 1, min(damage.stop, limits_of(self._consumer, place, _ASK_SECONDS)[1]))
-        behind = self._lag.get((self._settings.topics.outcomes, place.partition), 1) > 0
-        self._passed_over.append(passed_over(damage, dict(self._topics)[place.topic], stop, outcomes_behind=behind))
+        _, end = limits_of(self._consumer, place, _ASK_SECONDS)
+        self._reading.pass_over(damage, max(first + 1, min(damage.stop, end)))
 
     def _beginnings(self, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: limits_of(self._consumer, place, _ASK_ON_SECONDS)[0] for place in places}
@@ -367,112 +323,74 @@ class ConfluentSource:
         from confluent_kafka import TopicPartition as Position
 
         self._ends.clear()
-        wanted = [
-            place
-            for partition in sorted(self._started & self.assigned())
-            for place in self._places(partition)
-            if not self._is_at_end(place)
-        ]
+        reading = self._reading
+        wanted = [place for partition in sorted(reading.live) for place in reading.wanted(partition)]
         try:
             if self._settings.auto_offset_reset == "latest":
-                self._next |= {
-                    place: limits_of(consumer, place, _ASK_SECONDS)[1] for place in wanted if place not in self._next
-                }
-            starts = {place: self._next.get(place, OFFSET_BEGINNING) for place in wanted}
+                new = [place for place in wanted if place not in reading.next]
+                reading.next |= {place: limits_of(consumer, place, _ASK_SECONDS)[1] for place in new}
+            starts = {place: reading.next.get(place, OFFSET_BEGINNING) for place in wanted}
             consumer.assign([Position(place.topic, place.partition, start) for place, start in starts.items()])
             for verb, held in ((consumer.resume, False), (consumer.pause, True)):  # neither ends with an assignment
-                verb([Position(*place) for place in wanted if (place.partition in self._paused) == held])
+                verb([Position(*place) for place in wanted if (place.partition in reading.paused) == held])
         except KafkaException as error:
             raise SourceError(f"confluent-kafka: {error}") from error
         self._is_stale = False
 
-    # -- decoding
+    # -- delivering
 
     def _decoded(self, fetched: Mapping[TopicPartition, Columns]) -> list[EventBatch]:
         """Decode all, or, while something that decoding needs is away, nothing: then all of it is fetched again."""
+        going_on: Mapping[TopicPartition, Columns] = {}
         try:
-            return self._batches(fetched)
+            going_on = {place: records for place, records in fetched.items() if not self._went_back(place, records)}
+            taken = self._reading.take(going_on)
+            self._tell("pause", [place for place in going_on if self._reading.is_at_end(place)])
+            self._pass_undelivered()
+            self._measure_lag()
+            return self._reading.decode(taken)
         except SourceError:
-            for place, records in fetched.items():
-                if place.partition in self._started and len(records):
-                    self._next[place] = int(records.offsets[0])
+            self._reading.go_back(going_on)
             self._is_stale = True
             self._measure_lag()
             raise
 
-    def _batches(self, fetched: Mapping[TopicPartition, Columns]) -> list[EventBatch]:
-        by_partition: dict[int, dict[str, Columns]] = defaultdict(dict)
-        for place, taken in fetched.items():
-            if place.partition not in self._started:
-                continue
-            if went_back(self._consumer, place, self._next.get(place, 0), int(taken.offsets[0])):
-                self._is_stale = True
-                continue
-            self._missed.note(place, self._next.get(place), int(taken.offsets[0]))
-            records = self._cut(place, taken)
-            if len(records):
-                by_partition[place.partition][place.topic] = records
+    def _went_back(self, place: TopicPartition, records: Columns) -> bool:
+        """Whether the client, led astray by a damaged batch, delivers again what it had delivered."""
+        if place.partition not in self._reading.started:
+            return False
+        back = went_back(self._consumer, place, self._reading.next.get(place, 0), int(records.offsets[0]))
+        self._is_stale |= back
+        return back
+
+    def _pass_undelivered(self) -> None:
+        """Go on to the ends that were met: past markers of transactions and others that are never delivered."""
+        reading = self._reading
         for place, end in self._ends.items():
-            if place.partition in self._started and self._next.get(place, end) <= end:
-                self._missed.note(place, self._next.get(place), end)
-                self._next[place] = end
+            if place.partition in reading.started and reading.next.get(place, end) <= end:
+                reading.missed.note(place, reading.next.get(place), end)
+                reading.next[place] = end
         self._ends.clear()
-        self._measure_lag()
-        batches = [self._batch(partition, by_partition[partition]) for partition in sorted(by_partition)]
-        self._counts["messages"] += sum(len(some) for topics in by_partition.values() for some in topics.values())
-        return batches
-
-    def _batch(self, partition: int, records: Mapping[str, Columns]) -> EventBatch:
-        behind = self._lag.get((self._settings.topics.outcomes, partition), 1) > 0
-        return batch_of(partition, self._topics, records, self._codec, self._clock, outcomes_behind=behind)
-
-    def _cut(self, place: TopicPartition, records: Columns) -> Columns:
-        """Go on behind these; of a topic that was told an end, deliver what is before it and fetch no more then."""
-        self._next[place] = int(records.offsets[-1]) + 1
-        if not self._is_at_end(place):
-            return records
-        self._next[place] = end = self._until[place]
-        self._tell("pause", [place])
-        return records.slice(0, int(np.searchsorted(records.offsets, end)))
 
     def _measure_lag(self) -> None:
         """Compare what was delivered with the ends that came along with the messages; asks nobody."""
         from confluent_kafka import TopicPartition as Position
 
-        if self._consumer is None:
+        consumer, reading = self._consumer, self._reading
+        if consumer is None:
             return
-        lag: dict[tuple[str, int], int] = {}
-        for partition in self._started & self.assigned():
-            for place in self._places(partition):
-                position = self._next.get(place)
-                known = self._consumer.get_watermark_offsets(Position(*place), cached=True)
-                if position is not None and known[1] >= 0:
-                    lag[place.topic, partition] = max(0, known[1] - position)
-        self._lag = lag
+        places = [place for partition in reading.live for place in reading.places(partition) if place in reading.next]
+        ends = {place: consumer.get_watermark_offsets(Position(*place), cached=True)[1] for place in places}
+        reading.lag = {place: max(0, end - reading.next[place]) for place, end in ends.items() if end >= 0}
 
     # -- small things
-
-    def _places(self, partition: int) -> tuple[TopicPartition, TopicPartition]:
-        topics = self._settings.topics
-        return TopicPartition(topics.predictions, partition), TopicPartition(topics.outcomes, partition)
-
-    def _is_at_end(self, place: TopicPartition) -> bool:
-        """Whether a topic was told an end, and stands there or beyond."""
-        return place in self._until and self._next.get(place, -1) >= self._until[place]
-
-    def _forget(self, partition: int) -> None:
-        self._started.discard(partition)
-        for place in self._places(partition):
-            self._next.pop(place, None)
-            self._until.pop(place, None)
-        self._passed_over = [batch for batch in self._passed_over if batch.partition != partition]
 
     def _tell(self, verb: Literal["pause", "resume"], places: Iterable[TopicPartition]) -> None:
         """Pause or resume what is being fetched; what is not yet will be told all of it together."""
         from confluent_kafka import KafkaException
         from confluent_kafka import TopicPartition as Position
 
-        told = [Position(*place) for place in places if place.partition in self._started & self.assigned()]
+        told = [Position(*place) for place in places if place.partition in self._reading.live]
         if self._consumer is None or self._is_stale or not told:
             return
         try:

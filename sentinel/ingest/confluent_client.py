@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SourceError
+from sentinel.ingest.kafka_access import Mend, what_to_mend
 from sentinel.ingest.kafka_client import client_options, probe
 from sentinel.ingest.oauth import make_token_source
 
@@ -155,32 +156,24 @@ def translate(error: KafkaError, settings: KafkaSettings, *, was_in: bool) -> So
     """
     from confluent_kafka import KafkaError as Kinds
 
-    servers = ", ".join(settings.bootstrap_servers)
-    refused_login = {Kinds.SASL_AUTHENTICATION_FAILED, Kinds.UNSUPPORTED_SASL_MECHANISM, Kinds.ILLEGAL_SASL_STATE}
+    code, told = error.code(), f"{error.name()}: {error.str()}"
+    fatal: dict[int, Mend] = {
+        Kinds.SASL_AUTHENTICATION_FAILED: "login",
+        Kinds.UNSUPPORTED_SASL_MECHANISM: "login",
+        Kinds.ILLEGAL_SASL_STATE: "login",
+        Kinds.FENCED_INSTANCE_ID: "instance",
+        Kinds.INCONSISTENT_GROUP_PROTOCOL: "group",
+        Kinds.UNSUPPORTED_VERSION: "version",
+        Kinds._UNSUPPORTED_FEATURE: "version",
+    }
     if not was_in:
-        refused_login.add(Kinds._AUTHENTICATION)
-    mends: tuple[tuple[set[int], str], ...] = (
-        (refused_login, f"{servers} refused the login: check sasl_mechanism and its user and password, or token"),
-        (
-            {
-                Kinds.TOPIC_AUTHORIZATION_FAILED,
-                Kinds.GROUP_AUTHORIZATION_FAILED,
-                Kinds.CLUSTER_AUTHORIZATION_FAILED,
-            },
-            f"the user may not do this: it needs READ and DESCRIBE on the topics {settings.topics.predictions} and "
-            f"{settings.topics.outcomes}, and READ on the group {settings.group_id}",
-        ),
-        (
-            {Kinds.FENCED_INSTANCE_ID},
-            f"another process has taken over group_instance_id {settings.group_instance_id}: give each its own",
-        ),
-        (
-            {Kinds.INCONSISTENT_GROUP_PROTOCOL},
-            f"the group {settings.group_id} has members with another assignor: choose a group_id of sentinel's own",
-        ),
-        ({Kinds.UNSUPPORTED_VERSION, Kinds._UNSUPPORTED_FEATURE}, "the broker and this client do not fit"),
-    )
-    for codes, mend in mends:
-        if error.code() in codes:
-            return FatalError(f"source.kafka: {mend} ({error.name()}: {error.str()})")
-    return SourceError(f"Kafka at {servers}: {error.name()}: {error.str()}")
+        fatal[Kinds._AUTHENTICATION] = "login"
+    if code in fatal:
+        return FatalError(f"source.kafka: {what_to_mend(settings)[fatal[code]]} ({told})")
+    if code in (Kinds.TOPIC_AUTHORIZATION_FAILED, Kinds.GROUP_AUTHORIZATION_FAILED, Kinds.CLUSTER_AUTHORIZATION_FAILED):
+        topics = settings.topics
+        return FatalError(
+            f"source.kafka: the user may not do this: it needs READ and DESCRIBE on the topics {topics.predictions} "
+            f"and {topics.outcomes}, and READ on the group {settings.group_id} ({told})"
+        )
+    return SourceError(f"Kafka at {', '.join(settings.bootstrap_servers)}: {told}")

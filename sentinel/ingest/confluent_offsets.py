@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as NoAnswerError
 from typing import TYPE_CHECKING
 
 from kafka.structs import TopicPartition
 
+from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import SourceError
 from sentinel.ingest.confluent_client import common_options, translate
 from sentinel.ingest.protocol import LogStart
 
-_LOOK_SECONDS = 5.0  # what the question for the end of a log may take
-
 if TYPE_CHECKING:
     from confluent_kafka import Consumer
 
+_LOOK_SECONDS = 5.0  # what the question for the end of a log may take
 _US_PER_MS = 1_000
 
 
 def offsets_at(
-    consumer: Consumer, places: Sequence[TopicPartition], time_us: int, settings: KafkaSettings, timeout_seconds: float
+    consumer: Consumer,
+    places: Sequence[TopicPartition],
+    time_us: int,
+    settings: KafkaSettings,
+    clock: Clock,
+    timeout_seconds: float,
 ) -> LogStart:
     """See `sentinel.ingest.protocol.LogSource.offsets_at`."""
     from confluent_kafka import KafkaException
@@ -48,7 +52,7 @@ def offsets_at(
         met, (low, high) = found[place], limits
         positions[place.topic] = start = high if met.offset < 0 else met.offset
         if 0 < low == start:  # whatever was before is gone
-            earliest_us = time.time_ns() // 1_000 if met.offset < 0 else met.timestamp * _US_PER_MS
+            earliest_us = clock.now_us() if met.offset < 0 else met.timestamp * _US_PER_MS
             missing_us = max(missing_us, earliest_us - time_us)
     return LogStart(positions, missing_us)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sentinel.clock import Clock
 from sentinel.errors import SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import assemble
+from sentinel.events.codecs.decoded import assemble
 from sentinel.events.codecs.messages import Messages, Role
 from sentinel.events.codecs.protocol import Codec
 from sentinel.ingest.http_log import EventLog

@@ -15,6 +15,7 @@ from sentinel.config.formats import Format, Formats
 from sentinel.errors import RecoverableError
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.messages import UNFIT, Role
+from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.ingest.http_records import ROLES, Header, Posted
 
 MAX_EVENTS: Final = 10_000
@@ -90,13 +91,6 @@ _look = msgspec.json.Decoder(_Look).decode
 _cloud_event = msgspec.json.Decoder(_CloudEvent).decode
 
 
-class _UnfitError(ValueError):
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason, detail)
-        self.reason = reason
-        self.detail = detail
-
-
 class BodyReader:
     """Takes bodies apart. Any thread may call it.
 
@@ -165,7 +159,7 @@ class BodyReader:
                 _require_size(payload, most)
                 roles.append(ROLES.index(_role_of(payload, models, role)))
                 payloads.append(payload)
-            except _UnfitError as fault:
+            except RejectedEventError as fault:
                 rejected.append(Rejected(number, str(fault.reason), fault.detail))
         return Read(Posted(bytes(roles), payloads), rejected)
 
@@ -178,7 +172,7 @@ class BodyReader:
                 _require_size(line, most)
                 _must_be_json(line)
                 payloads.append(line)
-            except _UnfitError as fault:
+            except RejectedEventError as fault:
                 rejected.append(Rejected(number, str(fault.reason), fault.detail))
         return Read(Posted(bytes([ROLES.index(role)]) * len(payloads), payloads, [headers] * len(payloads)), rejected)
 
@@ -243,7 +237,7 @@ def _spaces(text: str, at: int) -> int:
 
 def _require_size(payload: bytes, most: int) -> None:
     if len(payload) > most:
-        raise _UnfitError(Reason.OVERSIZED, f"{len(payload)} bytes exceed limits.max_event_bytes {most}")
+        raise RejectedEventError(Reason.OVERSIZED, f"{len(payload)} bytes exceed limits.max_event_bytes {most}")
 
 
 def _role_of(payload: bytes, models: frozenset[str], role: Role | None) -> Role:
@@ -251,44 +245,44 @@ def _role_of(payload: bytes, models: frozenset[str], role: Role | None) -> Role:
 
     Raises
     ------
-    _UnfitError
+    RejectedEventError
     """
     try:
         look = _look(payload)
     except UNFIT:
         look = _look_slowly(payload)
     if look.model not in models:
-        raise _UnfitError(Reason.UNKNOWN_MODEL, f"model {look.model!r:.80} is not in the configuration")
+        raise RejectedEventError(Reason.UNKNOWN_MODEL, f"model {look.model!r:.80} is not in the configuration")
     if not look.prediction_id:
-        raise _UnfitError(Reason.MISSING_ID, "prediction_id is missing")
+        raise RejectedEventError(Reason.MISSING_ID, "prediction_id is missing")
     if look.kind is not None:
         found = _KINDS.get(look.kind)
         if found is None:
-            raise _UnfitError(Reason.UNKNOWN_KIND, f"kind is {look.kind!r:.40}; known are {', '.join(_KINDS)}")
+            raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {look.kind!r:.40}; known are {', '.join(_KINDS)}")
         return found
     if role is not None:
         return role
     if (look.predicted_at is None) == (look.outcome_at is None):
         detail = "kind is missing, and neither predicted_at nor outcome_at alone says what the event is"
-        raise _UnfitError(Reason.MISSING_FIELD, detail)
+        raise RejectedEventError(Reason.MISSING_FIELD, detail)
     return "prediction" if look.outcome_at is None else "outcome"
 
 
 def _look_slowly(payload: bytes) -> _Look:
     event = _loaded(payload)
     if not isinstance(event, dict):
-        raise _UnfitError(Reason.NOT_AN_OBJECT, f"an event is an object, not a {type(event).__name__}")
+        raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not a {type(event).__name__}")
     model, identity, kind = event.get("model"), event.get("prediction_id"), event.get("kind")
     if model is None:
-        raise _UnfitError(Reason.MISSING_FIELD, "model is missing")
+        raise RejectedEventError(Reason.MISSING_FIELD, "model is missing")
     if not isinstance(model, str):
-        raise _UnfitError(Reason.WRONG_TYPE, f"model is a {type(model).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"model is a {type(model).__name__}, not a string")
     if identity is None:
-        raise _UnfitError(Reason.MISSING_ID, "prediction_id is missing")
+        raise RejectedEventError(Reason.MISSING_ID, "prediction_id is missing")
     if isinstance(identity, bool) or not isinstance(identity, str | int):
-        raise _UnfitError(Reason.WRONG_TYPE, f"prediction_id is a {type(identity).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is a {type(identity).__name__}, not a string")
     if kind is not None and not isinstance(kind, str):
-        raise _UnfitError(Reason.UNKNOWN_KIND, f"kind is a {type(kind).__name__}, not a string")
+        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is a {type(kind).__name__}, not a string")
     times = {name: None if event.get(name) is None else "given" for name in ("predicted_at", "outcome_at")}
     return _Look(model, str(identity), kind, **times)
 
@@ -297,7 +291,7 @@ def _loaded(payload: bytes) -> Any:
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as error:
-        raise _UnfitError(Reason.NOT_JSON, f"not JSON: {type(error).__name__}: {error!s:.80}") from error
+        raise RejectedEventError(Reason.NOT_JSON, f"not JSON: {type(error).__name__}: {error!s:.80}") from error
 
 
 def _must_be_json(payload: bytes) -> None:
@@ -313,10 +307,10 @@ def _data(payload: bytes) -> bytes:
         event = _cloud_event(payload)
     except UNFIT as error:
         _loaded(payload)
-        raise _UnfitError(Reason.WRONG_TYPE, f"no CloudEvent: {error!s:.80}") from error
+        raise RejectedEventError(Reason.WRONG_TYPE, f"no CloudEvent: {error!s:.80}") from error
     data = event.data_base64 if event.data_base64 is not None else bytes(event.data)
     if not data:
-        raise _UnfitError(Reason.EMPTY, "the CloudEvent holds no data")
+        raise RejectedEventError(Reason.EMPTY, "the CloudEvent holds no data")
     return data
 
 

@@ -16,8 +16,9 @@ from typing import Final
 from sentinel.clock import Clock
 from sentinel.errors import RecoverableError, StoreError
 from sentinel.ingest.http_records import Posted, encode, joined
-from sentinel.ingest.http_segments import Segment, extent_of, new_segment, segments_in, sync_directory
+from sentinel.ingest.http_segments import Segment, extent_of, new_segment, segments_in
 from sentinel.logs import get_logger
+from sentinel.whole_files import sync_folder
 
 log = get_logger(__name__)
 
@@ -126,7 +127,7 @@ class EventLog:
         """
         try:
             self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            sync_directory(self.directory.parent)
+            sync_folder(self.directory.parent)
             self._segments = segments_in(self.directory)
             if self._segments:
                 self._continue(self._segments[-1])

@@ -26,7 +26,7 @@ class Run:
 class LogReader:
     """Where one reader of the log stands. For one thread, the one that releases as well.
 
-    What cannot be read, because the disk altered it, is passed over: counted in ``n_damaged`` and logged.
+    What cannot be read, because the disk altered it, is passed over: counted by the log, and logged.
 
     Parameters
     ----------
@@ -39,7 +39,6 @@ class LogReader:
         self._log = events
         self.next = offset
         self.n_outcomes = 0
-        self.n_damaged = 0
         self._segment: Segment | None = None
         self._descriptor = -1
         self._at = 0
@@ -151,7 +150,6 @@ class LogReader:
             return
         path = "" if self._segment is None else str(self._segment.path)
         n = offset - self.next
-        self.n_damaged += n
         self._log.note_damaged(n)
         log.error("accepted_events_unreadable", path=path, first=self.next, n=n, hint="the disk altered or lost them")
         self.next = offset

@@ -12,6 +12,7 @@ from pathlib import Path
 from sentinel.errors import StoreError
 from sentinel.ingest.http_records import HEAD_BYTES, MAGIC, RecordHead, is_whole, read_head
 from sentinel.logs import get_logger
+from sentinel.whole_files import sync_folder
 
 log = get_logger(__name__)
 
@@ -93,21 +94,12 @@ def new_segment(directory: Path, offset: int, n_outcomes: int) -> tuple[Segment,
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     descriptor = os.open(segment.path, flags, _ONLY_THE_OWNER)
     try:
-        sync_directory(directory)
+        sync_folder(directory)
     except OSError:
         os.close(descriptor)
         segment.path.unlink(missing_ok=True)
         raise
     return segment, descriptor
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def record_at(descriptor: int, segment: Segment, at: int, least_offset: int) -> Found | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Any, Literal
 
 from kafka import errors as kafka_errors
 from kafka.net.compat import KafkaNetClient
@@ -11,6 +11,7 @@ from kafka.net.compat import KafkaNetClient
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import SourceError
 
+Mend = Literal["login", "instance", "group", "version"]
 _TELLING = (kafka_errors.SaslAuthenticationFailedError, kafka_errors.UnsupportedSaslMechanismError, SourceError)
 """Say more than a later attempt of the same client, whose connection the broker just drops."""
 
@@ -69,6 +70,19 @@ def not_allowed(error: kafka_errors.AuthorizationError, settings: KafkaSettings)
         f"source.kafka: the user lacks {missing} ({type(error).__name__}); grant it (kafka-acls.sh --add "
         "--allow-principal): reading goes on by itself"
     )
+
+
+def what_to_mend(settings: KafkaSettings) -> Mapping[Mend, str]:
+    """What a person has to do about faults that trying again cannot mend, whichever client met them."""
+    servers = ", ".join(settings.bootstrap_servers)
+    return {
+        "login": f"{servers} refused the login: check sasl_mechanism, sasl_plain_username and sasl_plain_password, "
+        "or the token",
+        "instance": f"another process has taken over group_instance_id {settings.group_instance_id}: give each its own",
+        "group": f"the group {settings.group_id} has members with another assignor: choose a group_id of sentinel's "
+        "own",
+        "version": "the broker and this client do not fit",
+    }
 
 
 def _names(error: Exception) -> Collection[str]:

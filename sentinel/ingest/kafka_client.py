@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 from kafka import KafkaConsumer
 from kafka import errors as kafka_errors
@@ -15,12 +16,26 @@ from sentinel.config.addresses import parse_address
 from sentinel.config.kafka import KAFKA_PORT
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SourceError
-from sentinel.ingest.kafka_access import ConnectionFaults, not_allowed
+from sentinel.ingest.kafka_access import ConnectionFaults, Mend, not_allowed, what_to_mend
 from sentinel.ingest.kafka_mends import DIRECT
 from sentinel.ingest.kafka_security import security_options
 
+Client = TypeVar("Client")
+
+CLIENT_ERRORS: Final = (kafka_errors.KafkaError, OSError, RuntimeError)
+"""What a client lets out where the broker, or the way to it, is at fault."""
 BOOTSTRAP_SECONDS = 10.0  # the loop stands still for so long at most while it connects for the first time
 _PROBE_SECONDS = 2.0
+_FATAL: Final[Mapping[type[Exception], Mend]] = {
+    kafka_errors.SaslAuthenticationFailedError: "login",
+    kafka_errors.UnsupportedSaslMechanismError: "login",
+    kafka_errors.IllegalSaslStateError: "login",
+    kafka_errors.FencedInstanceIdError: "instance",
+    kafka_errors.InconsistentGroupProtocolError: "group",
+    kafka_errors.UnsupportedVersionError: "version",
+    kafka_errors.KafkaConfigurationError: "version",
+    kafka_errors.UnsupportedCodecError: "version",
+}
 _REQUEST_SECONDS = 30.0  # kafka-python's default; fetch_max_wait comes on top, as it has to be shorter
 _HEARTBEAT_SECONDS = 3.0  # Kafka's default
 _MAX_POLL_SECONDS = 300.0  # Kafka's default: a loop that does not turn for so long loses its partitions
@@ -81,22 +96,48 @@ def connect(settings: KafkaSettings, **changes: Any) -> KafkaConsumer:
         If a person has to act first.
     """
     options = client_options(settings) | changes
+    try:
+        return open_client(KafkaConsumer, settings, options)
+    except CLIENT_ERRORS as error:
+        raise translate(error, settings) from error
+
+
+def open_client(kind: Callable[..., Client], settings: KafkaSettings, options: dict[str, Any]) -> Client:
+    """Make a consumer or a producer, in bounded time, and leave nothing behind on failure.
+
+    Parameters
+    ----------
+    kind : callable
+        ``KafkaConsumer`` or ``KafkaProducer``.
+    settings : sentinel.config.kafka.KafkaSource
+    options : dict
+        All that it is given, beside the connection.
+
+    Raises
+    ------
+    SourceError
+        If no bootstrap server answers.
+    kafka.errors.KafkaError, OSError, RuntimeError
+        As the client says it, or its connection before it.
+    """
     probe(settings.bootstrap_servers)
-    clients: list[KafkaNetClient] = []
+    connections: list[KafkaNetClient] = []
     faults = ConnectionFaults()
 
-    def make_client(**configs: Any) -> KafkaNetClient:
-        clients.append(KafkaNetClient(**configs))
-        faults.watch(clients[-1])
-        return clients[-1]
+    def connection(**configs: Any) -> KafkaNetClient:
+        connections.append(KafkaNetClient(**configs))
+        faults.watch(connections[-1])
+        return connections[-1]
 
     try:
-        return KafkaConsumer(kafka_client=make_client, **options)
-    except (kafka_errors.KafkaError, OSError) as error:
-        # The constructor that raised has started a thread which nothing else would stop.
-        for client in clients:
-            client.close()
-        raise translate(faults.behind(error), settings) from error
+        return kind(kafka_client=connection, **options)
+    except CLIENT_ERRORS as error:
+        for each in connections:  # the constructor that raised has started what nothing else would stop
+            each.close()
+        told = faults.behind(error)
+        if told is error:
+            raise
+        raise told from error
 
 
 def probe(servers: list[str]) -> None:
@@ -122,35 +163,9 @@ def translate(error: Exception, settings: KafkaSettings) -> SourceError | FatalE
         return not_allowed(error, settings)
     if isinstance(error, kafka_errors.SaslAuthenticationFailedError) and settings.sasl_mechanism == "OAUTHBEARER":
         return SourceError(f"{servers} refused the token: does it trust its issuer, audience and scope? ({error})")
-    mends: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
-        (
-            (
-                kafka_errors.SaslAuthenticationFailedError,
-                kafka_errors.UnsupportedSaslMechanismError,
-                kafka_errors.IllegalSaslStateError,
-            ),
-            f"{servers} refused the login: check sasl_mechanism, sasl_plain_username and sasl_plain_password",
-        ),
-        (
-            (kafka_errors.FencedInstanceIdError,),
-            f"another process has taken over group_instance_id {settings.group_instance_id}: give each its own",
-        ),
-        (
-            (kafka_errors.InconsistentGroupProtocolError,),
-            f"the group {settings.group_id} has members with another assignor: choose a group_id of sentinel's own",
-        ),
-        (
-            (
-                kafka_errors.UnsupportedVersionError,
-                kafka_errors.KafkaConfigurationError,
-                kafka_errors.UnsupportedCodecError,
-            ),
-            "the broker and this client do not fit",
-        ),
-    )
-    for kinds, mend in mends:
-        if isinstance(error, kinds):
-            return FatalError(f"source.kafka: {mend} ({type(error).__name__}: {error})")
+    for kind, mend in _FATAL.items():
+        if isinstance(error, kind):
+            return FatalError(f"source.kafka: {what_to_mend(settings)[mend]} ({type(error).__name__}: {error})")
     return SourceError(f"Kafka at {servers}: {type(error).__name__}: {error}{_login_hint(error, settings)}")
 
 
@@ -175,7 +190,7 @@ def close_within(consumer: KafkaConsumer, timeout_seconds: float) -> bool:
     def close() -> None:
         try:
             consumer.close(autocommit=False, timeout_ms=max(1, round(timeout_seconds * 500)))
-        except (kafka_errors.KafkaError, OSError, RuntimeError):
+        except CLIENT_ERRORS:
             return  # it is over either way: the broker notices a silent member by itself
         done.set()
 

@@ -18,7 +18,8 @@ from sentinel.config.times import rfc3339
 from sentinel.errors import SentinelError, SourceError
 from sentinel.events.batch import DeadLetter
 from sentinel.ingest.dead_letters import event_digest
-from sentinel.ingest.kafka_producer import CLIENT_ERRORS, connect_producer
+from sentinel.ingest.kafka_client import CLIENT_ERRORS
+from sentinel.ingest.kafka_producer import connect_producer
 from sentinel.logs import get_logger
 
 log = get_logger(__name__)

@@ -9,9 +9,8 @@ from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, RecoverableError, SentinelError, SourceError
 from sentinel.ingest.event_topic import TopicEvent
-from sentinel.ingest.kafka_client import close_within, connect, translate
+from sentinel.ingest.kafka_client import CLIENT_ERRORS, close_within, connect, translate
 from sentinel.ingest.kafka_ledger_topic import NO_GROUP, read_partition
-from sentinel.ingest.kafka_producer import CLIENT_ERRORS
 from sentinel.ingest.kafka_writer import TransactionalWriter
 
 READ_SECONDS = 30.0

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SentinelError
-from sentinel.ingest.kafka_client import close_within, connect
+from sentinel.ingest.kafka_client import CLIENT_ERRORS, close_within
 from sentinel.ingest.kafka_ledger_topic import (
     GROUP,
     MARK,
-    NO_GROUP,
     check_compacted,
     count_partitions,
+    ledger_consumer,
+    named_topic,
     read_partition,
     wrong,
 )
-from sentinel.ingest.kafka_producer import CALL_SECONDS, CLIENT_ERRORS
+from sentinel.ingest.kafka_producer import CALL_SECONDS
 from sentinel.ingest.kafka_writer import TransactionalWriter
 from sentinel.ingest.ledger import FencedError, LedgerError, Records, partition_of
 from sentinel.logs import get_logger
@@ -129,10 +130,7 @@ class KafkaLedger:
     def _check_topic(self) -> None:
         if self._n_partitions:
             return
-        try:
-            consumer = connect(self._settings, **NO_GROUP)
-        except SentinelError as error:
-            raise wrong(error, self._settings, self._topic) from error
+        consumer = ledger_consumer(self._settings)
         try:
             n_partitions = count_partitions(self._settings, consumer, self._topic)
         finally:
@@ -211,16 +209,3 @@ class KafkaLedger:
     def _not_written(self, error: Exception) -> LedgerError:
         meaning = wrong(error, self._settings, self._topic)
         return meaning if isinstance(meaning, LedgerError) else LedgerError(str(meaning))
-
-
-def named_topic(settings: KafkaSettings) -> str:
-    """The ledger's topic.
-
-    Raises
-    ------
-    FatalError
-        If the settings name none.
-    """
-    if settings.topics.summaries is None:
-        raise FatalError("source.kafka.topics.summaries is missing: name the compacted topic that counts are kept in")
-    return settings.topics.summaries

@@ -9,10 +9,8 @@ from kafka import errors as kafka_errors
 
 from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
-from sentinel.errors import SentinelError
-from sentinel.ingest.kafka_client import close_within, connect
-from sentinel.ingest.kafka_ledger import named_topic
-from sentinel.ingest.kafka_ledger_topic import NO_GROUP, check_compacted, count_partitions, wrong
+from sentinel.ingest.kafka_client import CLIENT_ERRORS, close_within
+from sentinel.ingest.kafka_ledger_topic import check_compacted, count_partitions, ledger_consumer, named_topic, wrong
 from sentinel.ingest.ledger import LedgerError
 from sentinel.logs import get_logger
 
@@ -61,7 +59,7 @@ class KafkaLedgerReader:
         except LedgerError as error:
             self._fail(error)
             return []
-        except (kafka_errors.KafkaError, OSError, RuntimeError) as error:
+        except CLIENT_ERRORS as error:
             meaning = wrong(error, self._settings, self._topic)
             if not isinstance(meaning, LedgerError):
                 raise meaning from error
@@ -71,17 +69,16 @@ class KafkaLedgerReader:
 
     def caught_up(self) -> bool:
         """Whether every partition has passed where it ended at the first poll."""
-        return self._goals is not None and all(self._position(pair) >= goal for pair, goal in self._goals.items())
+        return self._goals is not None and all(self._position(place) >= goal for place, goal in self._goals.items())
 
     def lag(self) -> Mapping[int, int]:
         """By partition of the ledger; unknown before its first fetch."""
         consumer = self._consumer
         if consumer is None:
             return {}
-        ends = {pair: consumer.highwater(pair) for pair in self._assigned}
-        return {
-            pair.partition: max(0, end - self._position(pair)) for pair, end in sorted(ends.items()) if end is not None
-        }
+        ends = {place: consumer.highwater(place) for place in self._assigned}
+        known = {place: end for place, end in sorted(ends.items()) if end is not None}
+        return {place.partition: max(0, end - self._position(place)) for place, end in known.items()}
 
     def close(self, timeout_seconds: float) -> None:
         """Disconnect."""
@@ -93,14 +90,11 @@ class KafkaLedgerReader:
     def _ready(self, now: float) -> KafkaConsumer:
         """The consumer, with all partitions that there are assigned to it."""
         if self._consumer is None:
-            try:
-                self._consumer = connect(self._settings, **NO_GROUP)
-            except SentinelError as error:
-                raise wrong(error, self._settings, self._topic) from error
+            self._consumer = ledger_consumer(self._settings)
         consumer = self._consumer
         if self._assigned and now < self._next_discovery:
             return consumer
-        pairs = {
+        places = {
             TopicPartition(self._topic, number)
             for number in range(count_partitions(self._settings, consumer, self._topic))
         }
@@ -108,20 +102,20 @@ class KafkaLedgerReader:
         if not self._checked:
             check_compacted(self._settings, self._topic)
             self._checked = True
-        fresh = pairs - self._assigned
+        fresh = places - self._assigned
         if fresh:
-            consumer.assign(sorted(pairs))  # those that were assigned keep their positions
+            consumer.assign(sorted(places))  # those that were assigned keep their positions
             consumer.seek_to_beginning(*fresh)
-            self._assigned = pairs
+            self._assigned = places
         if self._goals is None:
-            self._goals = dict(consumer.end_offsets(sorted(pairs), timeout_ms=_ASK_MS))
+            self._goals = dict(consumer.end_offsets(sorted(places), timeout_ms=_ASK_MS))
         return consumer
 
-    def _position(self, pair: TopicPartition) -> int:
+    def _position(self, place: TopicPartition) -> int:
         if self._consumer is None:
             return 0
         try:
-            return self._consumer.position(pair, timeout_ms=0) or 0
+            return self._consumer.position(place, timeout_ms=0) or 0
         except kafka_errors.KafkaError:
             return 0
 

@@ -13,7 +13,7 @@ from kafka.admin import ConfigFilterType, ConfigResource, ConfigResourceType, Ka
 from sentinel.clock import Clock
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.errors import FatalError, SentinelError, SourceError
-from sentinel.ingest.kafka_client import client_options, close_within, connect, probe, translate
+from sentinel.ingest.kafka_client import CLIENT_ERRORS, client_options, close_within, connect, probe, translate
 from sentinel.ingest.ledger import LedgerError
 from sentinel.logs import get_logger
 
@@ -56,6 +56,35 @@ GROUP = "group"
 """The header that tells one deployment's records from another's."""
 
 
+def named_topic(settings: KafkaSettings) -> str:
+    """The ledger's topic.
+
+    Raises
+    ------
+    FatalError
+        If the settings name none.
+    """
+    if settings.topics.summaries is None:
+        raise FatalError("source.kafka.topics.summaries is missing: name the compacted topic that counts are kept in")
+    return settings.topics.summaries
+
+
+def ledger_consumer(settings: KafkaSettings, **changes: Any) -> KafkaConsumer:
+    """A consumer of no group; ``changes`` replaces options.
+
+    Raises
+    ------
+    LedgerError
+        If no broker answers now.
+    FatalError
+        If a person has to act first.
+    """
+    try:
+        return connect(settings, **(NO_GROUP | changes))
+    except SourceError as error:
+        raise LedgerError(str(error)) from error
+
+
 def count_partitions(settings: KafkaSettings, consumer: KafkaConsumer, topic: str) -> int:
     """How many partitions the ledger has.
 
@@ -68,7 +97,7 @@ def count_partitions(settings: KafkaSettings, consumer: KafkaConsumer, topic: st
     """
     try:
         n_partitions = len(consumer.partitions_for_topic(topic) or ())
-    except (kafka_errors.KafkaError, OSError, RuntimeError) as error:
+    except CLIENT_ERRORS as error:
         raise wrong(error, settings, topic) from error
     if not n_partitions:
         raise LedgerError(
@@ -114,7 +143,7 @@ def _cleanup_policy(settings: KafkaSettings, topic: str) -> str | None:
             found = admin.describe_configs([wanted], config_filter=ConfigFilterType.ALL)
     except kafka_errors.AuthorizationError:
         return None
-    except (kafka_errors.KafkaError, OSError, RuntimeError, SentinelError) as error:
+    except (*CLIENT_ERRORS, SentinelError) as error:
         raise wrong(error, settings, topic) from error
     entry = found.get("topic", {}).get(topic, {}).get("cleanup.policy")
     return None if entry is None else str(entry["value"])
@@ -139,24 +168,24 @@ def read_partition(
     LedgerError
         If the end was not reached in time.
     """
-    pair = TopicPartition(topic, number)
+    place = TopicPartition(topic, number)
+    latest: dict[bytes, Written] = {}
     try:
-        end = _end(settings, pair)
+        end = _end(settings, place)
         with _consumer(settings, isolation_level="read_committed") as consumer:
-            consumer.assign([pair])
+            consumer.assign([place])
             if start is None:
-                consumer.seek_to_beginning(pair)
+                consumer.seek_to_beginning(place)
             else:
-                consumer.seek(pair, start)
-            latest: dict[bytes, Written] = {}
-            while True:
-                latest |= _written(consumer.poll(_POLL_MS).get(pair, ()), end)
-                if (consumer.position(pair, timeout_ms=_POLL_MS) or 0) >= end:
-                    return Contents(latest, end)
+                consumer.seek(place, start)
+            latest |= _written(consumer.poll(_POLL_MS).get(place, ()), end)
+            while (consumer.position(place, timeout_ms=_POLL_MS) or 0) < end:
                 if clock.monotonic() >= deadline:
                     raise LedgerError(f"topic {topic}: partition {number} was not read to its end {end} in time")
-    except (kafka_errors.KafkaError, OSError, RuntimeError, SourceError) as error:
+                latest |= _written(consumer.poll(_POLL_MS).get(place, ()), end)
+    except CLIENT_ERRORS as error:
         raise wrong(error, settings, topic) from error
+    return Contents(latest, end)
 
 
 def _written(messages: Any, end: int) -> dict[bytes, Written]:
@@ -170,14 +199,14 @@ def _as_written(message: Any) -> Written:
     return Written(message.value, headers.get(MARK, b""), headers.get(GROUP, b""))
 
 
-def _end(settings: KafkaSettings, pair: TopicPartition) -> int:
+def _end(settings: KafkaSettings, place: TopicPartition) -> int:
     with _consumer(settings, isolation_level="read_uncommitted") as consumer:
-        return int(consumer.end_offsets([pair])[pair])
+        return int(consumer.end_offsets([place])[place])
 
 
 @contextlib.contextmanager
 def _consumer(settings: KafkaSettings, **changes: Any) -> Iterator[KafkaConsumer]:
-    consumer = connect(settings, **(NO_GROUP | changes))
+    consumer = ledger_consumer(settings, **changes)
     try:
         yield consumer
     finally:

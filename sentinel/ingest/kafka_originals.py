@@ -17,9 +17,9 @@ from sentinel.config.times import parse_time_us
 from sentinel.errors import SourceError
 from sentinel.events.batch import DeadLetter, Reason
 from sentinel.ingest.dead_letters import KeptDeadLetter
-from sentinel.ingest.kafka_client import close_within, connect, translate
+from sentinel.ingest.kafka_client import CLIENT_ERRORS, close_within, connect, translate
 from sentinel.ingest.kafka_dead_letters import PREFIX
-from sentinel.ingest.kafka_producer import CALL_SECONDS, CLIENT_ERRORS, connect_producer
+from sentinel.ingest.kafka_producer import CALL_SECONDS, connect_producer
 
 REPLAYED_FROM = "sentinel.replayed-from"
 """The header that a message sent again carries: where it was read."""
@@ -97,10 +97,8 @@ def read_letter_topic(settings: KafkaSettings, topic: str, clock: Clock) -> Iter
             consumer.assign([pair])
             end = int(consumer.end_offsets([pair])[pair])
             consumer.seek_to_beginning(pair)
-            for record in _until(consumer, pair, end, clock):
-                letter = _letter(record)
-                if letter is not None:
-                    yield letter
+            letters = map(_letter, _until(consumer, pair, end, clock))
+            yield from (letter for letter in letters if letter is not None)
 
 
 class Resender:

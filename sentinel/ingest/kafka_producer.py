@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from kafka import KafkaProducer
-from kafka import errors as kafka_errors
-from kafka.net.compat import KafkaNetClient
 
 from sentinel.config.kafka import KafkaSource as KafkaSettings
-from sentinel.ingest.kafka_access import ConnectionFaults
-from sentinel.ingest.kafka_client import client_options, probe, translate
+from sentinel.ingest.kafka_client import CLIENT_ERRORS, client_options, open_client, translate
 
 CALL_SECONDS = 10.0
 """What finding a topic, and the answer to a message, may take."""
 MAX_REQUEST_BYTES = 64 << 20
 """No limit of ours: the topic's max.message.bytes decides."""
-CLIENT_ERRORS = (kafka_errors.KafkaError, OSError, RuntimeError)
 
 
 def connect_producer(settings: KafkaSettings, **changes: Any) -> KafkaProducer:
@@ -76,18 +72,4 @@ def open_producer(settings: KafkaSettings, changes: dict[str, Any]) -> KafkaProd
         "max_request_size": MAX_REQUEST_BYTES,
         "allow_auto_create_topics": False,
     }
-    probe(settings.bootstrap_servers)
-    clients: list[KafkaNetClient] = []
-    faults = ConnectionFaults()
-
-    def make_client(**configs: Any) -> KafkaNetClient:
-        clients.append(KafkaNetClient(**configs))
-        faults.watch(clients[-1])
-        return clients[-1]
-
-    try:
-        return KafkaProducer(kafka_client=make_client, **(options | changes))
-    except CLIENT_ERRORS as error:
-        for client in clients:  # the constructor that raised has started what nothing else would stop
-            client.close()
-        raise faults.behind(error) from error
+    return open_client(KafkaProducer, settings, options | changes)

@@ -9,7 +9,8 @@ from typing import Any
 from kafka import errors as kafka_errors
 
 from sentinel.config.kafka import KafkaSource as KafkaSettings
-from sentinel.ingest.kafka_producer import CALL_SECONDS, CLIENT_ERRORS, open_producer
+from sentinel.ingest.kafka_client import CLIENT_ERRORS
+from sentinel.ingest.kafka_producer import CALL_SECONDS, open_producer
 from sentinel.ingest.ledger import FencedError, Records
 
 _ABORT_SECONDS = 2.0

@@ -11,7 +11,7 @@ import xxhash
 
 from sentinel.errors import SourceError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import assemble
+from sentinel.events.codecs.decoded import assemble
 from sentinel.events.codecs.messages import Messages, Role
 from sentinel.events.codecs.protocol import Codec
 from sentinel.ingest.protocol import Changes, LogStart
@@ -34,6 +34,12 @@ class _Topic:
     def stop(self) -> int:
         """Where delivery ends for now."""
         return self.end if self.until is None else min(self.end, self.until)
+
+    def forget(self, before: int) -> None:
+        """Drop the messages before an offset."""
+        for offset in range(self.base, before):
+            del self.messages[offset]
+        self.base = max(self.base, before)
 
 
 class MemorySource:
@@ -168,10 +174,7 @@ class MemorySource:
             for partition in self._partitions.intersection(positions):
                 for role in _ROLES:
                     topic = self._topics[role, partition]
-                    base = min(positions[partition].get(TOPICS[role], topic.base), topic.next)
-                    for offset in range(topic.base, base):
-                        del topic.messages[offset]
-                    topic.base = max(topic.base, base)
+                    topic.forget(min(positions[partition].get(TOPICS[role], topic.base), topic.next))
 
     def pause(self, partitions: Iterable[int]) -> None:
         """Keep the messages of these back."""

@@ -168,10 +168,13 @@ class FileTokens:
     Parameters
     ----------
     path : Path
+    clock : Clock, optional
+        The system's by default.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._path = path
+        self._clock = clock or SystemClock()
         self._expires_at = 0.0
 
     def token(self) -> str:
@@ -186,12 +189,12 @@ class FileTokens:
         token = content.decode("ascii", errors="replace").strip()
         if not token or len(content) > MAX_SECRET_BYTES or not token.isprintable() or " " in token:
             raise SourceError(f"no token for SASL/OAUTHBEARER: {self._path} does not hold one token")
-        expires_at = _claimed_expiry(token)
-        if expires_at is not None and expires_at <= time.time():
+        expires_at, now = _claimed_expiry(token), self._clock.now_us() / MICROSECONDS_PER_SECOND
+        if expires_at is not None and expires_at <= now:
             raise SourceError(
                 f"no token for SASL/OAUTHBEARER: the one in {self._path} has expired; is what renews it running?"
             )
-        self._expires_at = expires_at if expires_at is not None else time.time() + DEFAULT_LIFE_SECONDS
+        self._expires_at = now + DEFAULT_LIFE_SECONDS if expires_at is None else expires_at
         return token
 
     def expires_at(self) -> float:
@@ -237,7 +240,7 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def _read(response: HTTPResponse) -> bytes:
     """The whole answer, within time and size whatever the other side does."""
-    deadline = time.monotonic() + REQUEST_SECONDS
+    deadline = time.monotonic() + REQUEST_SECONDS  # a socket waits by the real clock, whatever other one is given
     parts: list[bytes] = []
     n_bytes = 0
     while part := response.read1(65_536):

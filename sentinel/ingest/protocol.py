@@ -144,7 +144,10 @@ class Source(Protocol):
         ...
 
     def statistics(self) -> Mapping[str, int]:
-        """Counters since the start, by name, for the metrics."""
+        """Counters since the start, by name.
+
+        Of these the missed messages are metrics; what fails is logged as well, and log lines are counted by name.
+        """
         ...
 
     def close(self, timeout_seconds: float) -> None:

@@ -210,5 +210,5 @@ def _is_reference(entry: object) -> bool:
 
 
 def _unknown(key: SchemaKey) -> RejectedEventError:
-    named = f"schema {key}" if isinstance(key, int) else f"the schema of GUID {key}"
-    return RejectedEventError(Reason.UNKNOWN_SCHEMA, f"the registry has no {named.removeprefix('the ')}")
+    named = f"schema {key}" if isinstance(key, int) else f"schema of GUID {key}"
+    return RejectedEventError(Reason.UNKNOWN_SCHEMA, f"the registry has no {named}")

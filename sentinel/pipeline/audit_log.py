@@ -21,6 +21,7 @@ from sentinel.clock import Clock
 from sentinel.config.times import parse_time_us, rfc3339
 from sentinel.errors import StoreError
 from sentinel.logs import get_logger
+from sentinel.whole_files import sync_folder
 
 log = get_logger(__name__)
 
@@ -263,7 +264,7 @@ class AuditLog:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 os.fsync(descriptor)
                 if not self._size:
-                    _sync_directory(self._directory)
+                    sync_folder(self._directory)
             except OSError:
                 with contextlib.suppress(OSError):
                     os.ftruncate(descriptor, self._size)
@@ -299,11 +300,3 @@ def _time_of(entry: AuditEntry) -> int:
         return parse_time_us(entry.at)
     except ValueError:
         return 0  # altered by hand
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

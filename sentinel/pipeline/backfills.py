@@ -28,7 +28,7 @@ from sentinel.pipeline.tally import Tally
 from sentinel.summaries.backfilled import note_backfill, pack_bits, recomputed_bins, unpack_bits
 from sentinel.summaries.fingerprints import mix
 from sentinel.summaries.panes import PaneBook
-from sentinel.summaries.rows import HEADER, LABELLED, PENDING, RECOMPUTED, SPENT, Rows, row_dtype
+from sentinel.summaries.rows import HEADER, JOINED, PENDING, RECOMPUTED, SPENT, Rows, row_dtype
 
 KIND = "backfill"
 _MARK = 1 << 16
@@ -128,7 +128,7 @@ class BackfillJoin:
         """Apply backfills of distinct predictions."""
         found, stored = self._store.get(group.keys[at])
         headers = rows_of(stored)
-        held = found & ((headers["state"] == PENDING) | (headers["state"] == LABELLED))
+        held = found & ((headers["state"] == PENDING) | (headers["state"] == JOINED))
         for layout_id in np.unique(headers["layout"][held]).tolist():
             some = np.flatnonzero(held & (headers["layout"] == layout_id))
             if layout_id not in binned:  # predicted under a baseline that is no longer configured

@@ -33,6 +33,18 @@ def pane_name(layout_id: int, start: int | str = "") -> str:
     return f"pane/{layout_id}/{start}"
 
 
+def read_pane_name(name: str) -> tuple[int, int] | None:
+    """Layout number and start of the pane that is stored under a name; None of what is no pane.
+
+    Examples
+    --------
+    >>> read_pane_name(pane_name(3, 7_200)), read_pane_name(STATE_META)
+    ((3, 7200), None)
+    """
+    kind, *rest = name.split("/")
+    return (int(rest[0]), int(rest[1])) if kind == "pane" else None
+
+
 def put_checkpoint(store: JoinStore, meta: CheckpointMeta, tally: Tally) -> None:
     """Write the small part into the open transaction; the caller commits."""
     store.put_state(STATE_META, msgspec.msgpack.encode(meta))

@@ -17,7 +17,7 @@ from sentinel.pipeline.stored_rows import rows_of
 from sentinel.pipeline.tally import Tally
 from sentinel.summaries.rows import ORPHAN, RECOMPUTED
 
-_FOREVER = (1 << 63) - 1
+_END_OF_TIME = (1 << 63) - 1
 
 
 class Held(NamedTuple):
@@ -63,7 +63,7 @@ def wipe(store: JoinStore) -> None:
     StoreError
         If the disk refuses.
     """
-    while len(store.expire(_FOREVER, EXPIRY_BATCH)):
+    while len(store.expire(_END_OF_TIME, EXPIRY_BATCH)):
         pass
     for name in store.state_names():
         store.put_state(name, None)
@@ -118,7 +118,7 @@ def _put_panes(store: JoinStore, held: Held, replayed: PartitionPipeline, plans:
     in under it is set aside under a name that no layout has: its outcomes are stale.
     """
     progress = held.progress
-    numbers = replayed.layout_numbers
+    numbers = replayed.layouts.numbers
     layouts = {digest if digest in progress.widths else f"before {digest}": n for digest, n in numbers.items()}
     names = {numbers[plan.layout.digest]: plan.key for plan in plans}
     widths = {layouts[digest]: width for digest, width in progress.widths.items() if digest in layouts}

@@ -35,26 +35,18 @@ from sentinel.pipeline import tally as results
 from sentinel.pipeline.ahead import GRADED_HEADER, N_CORRECTED, N_DUPLICATE, orphans, remember, settle_for
 from sentinel.pipeline.backfills import BackfillJoin
 from sentinel.pipeline.backlog import OutcomeBacklog
-from sentinel.pipeline.checkpoint import (
-    CheckpointMeta,
-    pane_name,
-    put_checkpoint,
-    put_panes,
-    read_checkpoint,
-    read_panes,
-)
+from sentinel.pipeline.checkpoint import put_checkpoint, read_checkpoint
 from sentinel.pipeline.halves import HalfJoin
 from sentinel.pipeline.hold import NEVER
+from sentinel.pipeline.layout_books import LayoutBooks
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.protocol import JoinStore, U8Matrix
 from sentinel.pipeline.stored_rows import rounds, rows_of
 from sentinel.pipeline.tally import Tally
-from sentinel.summaries.algebra import Summary
 from sentinel.summaries.checks import check_dtype, check_predictions, has_findings
-from sentinel.summaries.layout import Layout
 from sentinel.summaries.outcome import stored_values, with_outcomes, write_outcomes
-from sentinel.summaries.panes import PaneBook, PaneSeries
-from sentinel.summaries.rows import HEADER, LABELLED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
+from sentinel.summaries.panes import PaneSeries
+from sentinel.summaries.rows import HEADER, JOINED, ORPHAN, PENDING, Rows, bin_predictions, row_dtype
 
 EXPIRY_BATCH = 50_000
 
@@ -96,15 +88,8 @@ class PartitionPipeline:
         for plan in plans:
             model = plan.layout.model
             self._keep_by_model[model] = max(self._keep_by_model[model], plan.keep_us)
-        self._layout_ids: dict[str, int] = {}
-        self._names: dict[int, tuple[str, str]] = {}
-        self._widths: dict[int, int] = {}
-        self._books: dict[int, PaneBook] = {}
-        self._by_id: dict[int, ModelPlan] = {}
-        self._published: dict[int, dict[int, Summary]] = defaultdict(dict)
-        self._unsaved: dict[int, set[int]] = defaultdict(set)
-        self._vanished: dict[int, set[int]] = defaultdict(set)
-        self._restore()
+        self.layouts = self._restored_layouts()
+        self._by_id, self._books = self.layouts.plans, self.layouts.books
         self._halves = HalfJoin(partition, store, self.tally)
         self._backfills = BackfillJoin(store, self.tally, self._by_id, self._books, self._keep_by_model, self._widen)
 
@@ -153,7 +138,7 @@ class PartitionPipeline:
         return self._refused(groups, expired, duplicate)
 
     def _binned(self, plan: ModelPlan, group: Predictions) -> U8Matrix:
-        layout_id = self._layout_ids[plan.layout.digest]
+        layout_id = self.layouts.numbers[plan.layout.digest]
         return self._widen(bin_predictions(plan.layout, group, layout_id, plan.trained_on))
 
     @staticmethod
@@ -301,7 +286,7 @@ class PartitionPipeline:
         plan, book = self._by_id[layout_id], self._books[layout_id]
         rows = rows_of(stored, row_dtype(plan.layout))
         late = times - rows["predicted_at"] > plan.horizon_us
-        known = ~late & (rows["state"] == LABELLED)
+        known = ~late & (rows["state"] == JOINED)
         agrees = stored_values(plan.layout, rows) == values
         fresh, corrected, repeated = ~late & ~known, known & ~agrees, known & agrees
         redone = corrected | (repeated & (times < rows["outcome_at"]))  # of equal outcomes the earlier time counts
@@ -341,20 +326,20 @@ class PartitionPipeline:
         self.tally.n_waiting -= int(lone.sum())
         self.tally.count("outcome", results.ORPHANED, int(lone.sum()))
         self._backfills.settle(headers)
-        predicted = (headers["state"] == PENDING) | (headers["state"] == LABELLED)
+        predicted = (headers["state"] == PENDING) | (headers["state"] == JOINED)
         for layout_id in np.unique(headers["layout"][predicted]).tolist():
             members = predicted & (headers["layout"] == layout_id)
-            unlabelled = members & (headers["state"] == PENDING)
-            key = self._names[layout_id]
+            unjoined = members & (headers["state"] == PENDING)
+            key = self.layouts.names[layout_id]
             plan = self._by_id.get(layout_id)
             if plan is None:  # predicted under a baseline that is no longer configured: says nothing of this one
-                self.tally.note(key, results.RETIRED, int(unlabelled.sum()))
+                self.tally.note(key, results.RETIRED, int(unjoined.sum()))
                 continue
             self.tally.note(key, results.MATURED, int(members.sum()))
-            self.tally.note(key, results.UNLABELLED, int(unlabelled.sum()))
-            if plan.absence == "negative" and unlabelled.any():
-                rows = rows_of(gone[unlabelled], row_dtype(plan.layout))
-                rows["outcome"], rows["state"] = 0.0, LABELLED
+            self.tally.note(key, results.UNJOINED, int(unjoined.sum()))
+            if plan.absence == "negative" and unjoined.any():
+                rows = rows_of(gone[unjoined], row_dtype(plan.layout))
+                rows["outcome"], rows["state"] = 0.0, JOINED
                 rows["outcome_at"] = rows["predicted_at"] + plan.horizon_us
                 self._books[layout_id].observe_outcomes(rows)
                 self.tally.note(key, results.ASSUMED_NEGATIVE, len(rows))
@@ -372,27 +357,13 @@ class PartitionPipeline:
         return (
             self._noted("prediction_accepted")
             - self.n_joined
-            - self._noted(results.UNLABELLED)
+            - self._noted(results.UNJOINED)
             - self._noted(results.RETIRED)
         )
-
-    @property
-    def layout_numbers(self) -> dict[str, int]:
-        """The number of each layout in the store, by its digest; of those that are not configured now, too."""
-        return dict(self._layout_ids)
-
-    @property
-    def widths(self) -> dict[str, int]:
-        """Pane width of each layout, in microseconds by its digest, as of the last checkpoint."""
-        return {digest: self._widths[n] for digest, n in self._layout_ids.items() if n in self._widths}
 
     def save_halves(self) -> None:
         """Write the halves that wait into the open transaction, as :meth:`checkpoint` does; the caller commits."""
         self._halves.save()
-
-    def stored_pane(self, layout: Layout, start: int) -> bytes | None:
-        """A pane as the checkpoint holds it."""
-        return self._store.get_state(pane_name(self._layout_ids[layout.digest], start))
 
     @property
     def n_joined(self) -> int:
@@ -403,19 +374,8 @@ class PartitionPipeline:
         return sum(n for (_, _, name), n in self.tally.models.items() if name == wanted)
 
     def publish(self) -> dict[tuple[str, str], PaneSeries]:
-        """Freeze what changed and give out all panes, for evaluation on another thread."""
-        series = {}
-        for layout_id, book in self._books.items():
-            changed, dropped = book.take_changes()
-            frozen = self._published[layout_id]
-            for start in dropped:
-                frozen.pop(start, None)
-            frozen.update({start: pane.freeze() for start, pane in changed.items()})
-            self._unsaved[layout_id] = (self._unsaved[layout_id] | changed.keys()) - dropped
-            self._vanished[layout_id] = (self._vanished[layout_id] | dropped) - changed.keys()
-            panes = tuple(sorted(frozen.items()))
-            series[self._by_id[layout_id].key] = PaneSeries(book.layout, book.width_us, panes)
-        return series
+        """All panes by (model, version), frozen for evaluation on another thread."""
+        return self.layouts.publish()
 
     def checkpoint(self) -> dict[tuple[str, str], PaneSeries]:
         """Make everything counted so far durable, with the offsets that it covers, in one transaction.
@@ -430,53 +390,34 @@ class PartitionPipeline:
         StoreError
             If the store is full; nothing of the open transaction is durable then.
         """
-        series = self.publish()
-        for layout_id, frozen in self._published.items():
-            unsaved = {start: frozen[start] for start in self._unsaved[layout_id]}
-            put_panes(self._store, layout_id, unsaved, self._vanished[layout_id])
-        self._widths |= {layout_id: book.width_us for layout_id, book in self._books.items()}
-        positions = dict(sorted(self.positions.items()))
-        meta = CheckpointMeta(
-            positions,
-            self.watermark,
-            self._layout_ids,
-            self._names,
-            self._widths,
-            self.expired_until,
-            self.joined_until,
-        )
+        series = self.layouts.publish()
+        self.layouts.save()
         self._halves.save()
+        meta = self.layouts.meta(
+            dict(sorted(self.positions.items())),
+            self.watermark,
+            expired_until=self.expired_until,
+            joined_until=self.joined_until,
+        )
         put_checkpoint(self._store, meta, self.tally)
         self._store.commit()
-        self._unsaved.clear()
-        self._vanished.clear()
+        self.layouts.note_commit()
         return series
 
-    def _restore(self) -> None:
-        stored = read_checkpoint(self._store, self.partition)
-        if stored is not None:
-            meta, self.tally = stored
+    def _restored_layouts(self) -> LayoutBooks:
+        """Take up what the store says of its last commit."""
+        meta, self.tally = read_checkpoint(self._store, self.partition) or (None, Tally())
+        if meta is not None:
             self.positions, self.watermark = meta.positions, meta.watermark
             self.expired_until, self.joined_until = meta.expired_until, meta.joined_until
-            self._layout_ids, self._names, self._widths = meta.layouts, meta.names, meta.widths
-        for plan in self._plans.values():
-            layout_id = self._layout_ids.setdefault(plan.layout.digest, len(self._layout_ids))
-            self._by_id[layout_id] = plan
-            self._names[layout_id] = plan.key
-            self._books[layout_id] = self._restored_book(layout_id, plan)
-        n_layouts = len(self._layout_ids)
+        layouts = LayoutBooks(self._store, self._plans.values(), meta)
+        n_layouts = len(layouts.numbers)
         self._keep_us = np.full(n_layouts + 1, _FOREVER)  # by layout; rows of others go when the store says so
         self._keep_ahead_us = np.full(n_layouts + 1, _FOREVER)
-        for layout_id, plan in self._by_id.items():
-            self._keep_us[layout_id] = plan.keep_us
-            self._keep_ahead_us[layout_id] = self._keep_by_model[plan.layout.model]
-
-    def _restored_book(self, layout_id: int, plan: ModelPlan) -> PaneBook:
-        book = PaneBook(plan.layout, plan.pane_width_us, plan.max_panes)
-        for start, pane in read_panes(self._store, layout_id, plan.layout):
-            book.restore(start, self._widths.get(layout_id, plan.pane_width_us), pane)
-        self._published[layout_id] = {start: pane.freeze() for start, pane in book}
-        return book
+        for number, plan in layouts.plans.items():
+            self._keep_us[number] = plan.keep_us
+            self._keep_ahead_us[number] = self._keep_by_model[plan.layout.model]
+        return layouts
 
 
 def _refuse(origin: Origin, row: int, *, expired: bool) -> DeadLetter:

@@ -8,12 +8,12 @@ from typing import Protocol
 from sentinel.pipeline.plan import ModelPlan
 
 
-class Progress(Protocol):
-    """How far a partition has come; None, or no moment after 1970, before its first event."""
+class OutcomesRead(Protocol):
+    """How far the outcomes of a partition have been read; None, or no moment after 1970, before its first event."""
 
     @property
     def expired_until(self) -> int | None:
-        """As of :class:`~sentinel.pipeline.loop.PartitionView`."""
+        """As of :class:`~sentinel.pipeline.loop_status.PartitionView`."""
         ...
 
     @property
@@ -22,7 +22,7 @@ class Progress(Protocol):
         ...
 
 
-def outcomes_through(views: Iterable[Progress], plan: ModelPlan) -> int:
+def outcomes_through(views: Iterable[OutcomesRead], plan: ModelPlan) -> int:
     """Event time until which outcomes have been read: what the age of a prediction is measured by.
 
     That is where expiry stands, which waits for outcomes that are still unread; or the latest outcome that counted,
@@ -60,7 +60,7 @@ def settling_us(plan: ModelPlan) -> int:
     return plan.keep_us if plan.absence == "negative" else plan.layout.maturity_us or plan.horizon_us
 
 
-def lagging(views: Mapping[int, Progress], plan: ModelPlan) -> dict[int, int]:
+def lagging(views: Mapping[int, OutcomesRead], plan: ModelPlan) -> dict[int, int]:
     """Partitions so far behind the furthest that outcomes which settle its predictions are unread in theirs.
 
     Parameters

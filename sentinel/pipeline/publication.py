@@ -52,7 +52,7 @@ class Publication:
                 self._next[key] = pane
                 if held is pane:
                     continue
-                stored = pipeline.stored_pane(one.layout, start) or pane.to_bytes()
+                stored = pipeline.layouts.stored_pane(one.layout, start) or pane.to_bytes()
                 if held != stored:
                     found[pane_key(key)] = stored
         found |= {pane_key(key): None for key in self._held.keys() - self._next.keys()}
@@ -63,7 +63,7 @@ class Publication:
                 expired_until=pipeline.expired_until,
                 joined_until=pipeline.joined_until,
                 tally=pipeline.tally.to_bytes(),
-                widths=pipeline.widths,
+                widths=pipeline.layouts.widths,
                 pending=pipeline.n_pending,
                 writer=writer,
                 written_at=now_us,

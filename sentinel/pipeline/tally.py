@@ -12,7 +12,7 @@ from sentinel.events.batch import DeadLetter
 ACCEPTED, DUPLICATE, DEAD_LETTER = "accepted", "duplicate", "dead_letter"
 JOINED, CORRECTED, LATE, STALE = "joined", "corrected", "late", "stale"
 EMPTY, PASSED_OVER = "empty", "passed_over"
-MATURED, UNLABELLED, ASSUMED_NEGATIVE = "matured", "unlabelled", "assumed_negative"
+MATURED, UNJOINED, ASSUMED_NEGATIVE = "matured", "unjoined", "assumed_negative"
 ORPHANED, RETIRED = "orphaned", "retired"
 
 

@@ -16,6 +16,8 @@ from sentinel.simulation.world import YEAR_DAYS, Context, World, day_context, ma
 HISTORY_DAYS = 60.0
 """Length of the offline rows."""
 _REFERENCE_ROWS = 3_000
+_FEWEST_DAYS = 50
+"""Of production, for which shocks are drawn: a shorter stream leaves the rest of the law as it was."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,8 @@ class Law:
     def __init__(self, world: World, nuisances: Nuisances, setting: Setting, rng: np.random.Generator) -> None:
         self.setting = setting
         self._nuisances = nuisances
-        blocks = range(math.floor(-HISTORY_DAYS / setting.block_days) - 1, math.ceil(50 / setting.block_days) + 1)
+        last_day = max(_FEWEST_DAYS, nuisances.stream_days)
+        blocks = range(math.floor(-HISTORY_DAYS / setting.block_days) - 1, math.ceil(last_day / setting.block_days) + 1)
         self._shocks = {block: float(rng.normal(0.0, setting.shock_sd)) for block in blocks}
         levels = {block: float(rng.normal(100.0, 10.0)) for block in blocks}
         extra = marks(setting.n_marks)

@@ -95,7 +95,8 @@ class FutureValue:
         if self.shape == "gauge":
             return np.round(30.0 + 8.0 * (rng.standard_normal(n) + shift), 2)
         if self.shape == "count":
-            return rng.poisson(0.8 + kept * _extra_events(0.8, self.separation) * rows.outcome).astype(np.float64)
+            known = rng.poisson(0.8 + kept * _extra_events(0.8, self.separation) * rows.outcome)
+            return np.asarray(known, dtype=np.float64)
         # A rank statistic of one indicator: AUC - 1/2 is half the difference of the shares.
         more = min(2.0 * (float(ndtr(self.separation / math.sqrt(2.0))) - 0.5), 0.97 - _RARE)
         is_there = rng.random(n) < _RARE + kept * more * rows.outcome
@@ -103,7 +104,7 @@ class FutureValue:
 
     def _future(self, rows: Rows, rng: np.random.Generator) -> F64:
         extra = _extra_events(_BASE_EVENTS + _FUTURE_EVENTS, self.separation)
-        return rng.poisson(_FUTURE_EVENTS + extra * rows.outcome).astype(np.float64)
+        return np.asarray(rng.poisson(_FUTURE_EVENTS + extra * rows.outcome), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

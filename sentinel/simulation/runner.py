@@ -20,7 +20,8 @@ from sentinel.evaluation.gap import log_evidence
 from sentinel.evaluation.launch import combined
 from sentinel.evaluation.maturity import find_ages
 from sentinel.events.codecs.arrow import ArrowCodec
-from sentinel.ingest.replay import ReplaySource, ScheduledBackfills
+from sentinel.ingest.replay import ReplaySource
+from sentinel.ingest.replay_schedules import ScheduledBackfills
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.plan import ModelPlan, plan_model
 from sentinel.pipeline.progress import outcomes_through
@@ -31,7 +32,8 @@ from sentinel.summaries.rows import row_dtype
 from sentinel.summaries.trained import TrainedOn
 
 if TYPE_CHECKING:
-    from sentinel.config.model import Alerts, Model
+    from sentinel.config.alerts import Alerts
+    from sentinel.config.model import Model
     from sentinel.simulation.scenario import SimulatedStream
 
 LOOKS: Final = (0.3, 0.6, 1.0)

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.report import Cause, Verdict
 from sentinel.diagnosis.scorecard import Scorecard
 from sentinel.diagnosis.verdict import diagnose, leakage_probability

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
 
 from sentinel import __version__
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import Evidence, gather
 from sentinel.diagnosis.proofs import find_proofs
 from sentinel.diagnosis.report import Cause
@@ -60,7 +61,7 @@ OPTIONAL: Final[tuple[tuple[str, ...], ...]] = (
     ("backfill_",),
     ("declared_", "outside_declared_range"),
 )
-"""Beginnings of the names of signals that come and go together."""
+"""Beginnings of the names of signals that come and go together; see `optional_kinds` for the rest."""
 
 Integers = npt.NDArray[np.int64]
 
@@ -181,11 +182,20 @@ def _withheld(values: Floats, random: np.random.Generator) -> Floats:
     """A copy in which kinds of optional evidence are missing: what a team does not supply says nothing of the cause."""
     copy = values.copy()
     names = list(MEANINGS)
-    for kind in OPTIONAL:
+    for kind in optional_kinds():
         columns = np.array([name.startswith(kind) for name in names])
         rows = random.random(len(values)) < DROPPED
         copy[rows[:, None] & columns] = np.nan
     return copy
+
+
+def optional_kinds() -> Iterator[tuple[str, ...]]:
+    """Beginnings of the names of signals that come and go together: `OPTIONAL`, then those that share another wish."""
+    yield from OPTIONAL
+    listed = tuple(chain.from_iterable(OPTIONAL))
+    others = [meaning for meaning in MEANINGS.values() if not meaning.name.startswith(listed)]
+    for wish in dict.fromkeys(meaning.wanted for meaning in others if meaning.wanted is not None):
+        yield tuple(meaning.name for meaning in others if meaning.wanted == wish)
 
 
 def _folds(runs: Sequence[Run], random: np.random.Generator) -> Integers:

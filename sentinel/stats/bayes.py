@@ -143,7 +143,7 @@ def anytime_interval(gap: Values, variance: Values, tau: Values, alpha: float = 
     return GapInterval(np.asarray(centre - reach), np.asarray(centre + reach))
 
 
-def z_threshold(variance: Values, tau: Values, alpha: float = 0.05) -> Floats:
+def z_threshold(variance: Values, tau: Values, alpha: float) -> Floats:
     """Standard errors beyond the tolerance at which the one-sided evidence reaches 1 / alpha.
 
     Parameters

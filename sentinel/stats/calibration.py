@@ -243,7 +243,8 @@ def _bins(counts: Counts, positives: Counts, score_sums: Floats) -> tuple[Floats
 
 def _mean_scores(counts: Counts, score_sums: Floats) -> Floats:
     means = np.asarray(score_sums, dtype=np.float64) / np.maximum(np.asarray(counts, dtype=np.float64), 1.0)
-    return np.clip(means, LOWEST_MEAN_SCORE, 1.0 - LOWEST_MEAN_SCORE)
+    clipped: Floats = np.clip(means, LOWEST_MEAN_SCORE, 1.0 - LOWEST_MEAN_SCORE)
+    return clipped
 
 
 def _lacks_a_class(size: int, n_positive: int, minimum_per_class: int) -> NotEnough | None:

@@ -73,14 +73,7 @@ def g_squared(first: Counts, second: Counts) -> ChiSquare | NotEnough:
 def pearson(first: Counts, second: Counts) -> ChiSquare | NotEnough:
     """Pearson's test that two histograms share one law: sum (O - E)^2 / E.
 
-    Parameters
-    ----------
-    first, second : array, shape (n_bins,)
-        Counts over the same bins. Bins empty in both are dropped.
-
-    Returns
-    -------
-    ChiSquare with (bins kept - 1) degrees of freedom, or NotEnough when a histogram is empty
+    Parameters and returns are those of `g_squared`.
 
     Examples
     --------
@@ -99,5 +92,5 @@ def _homogeneity(first: Counts, second: Counts, distance: Callable[[Floats, Floa
     size = float(sizes.sum())
     expected = np.outer(sizes, table.sum(axis=0) / size)
     freedom = table.shape[1] - 1
-    statistic = float(distance(table, expected).sum()) if freedom else 0.0
+    statistic = float(distance(table, expected).sum())
     return ChiSquare(statistic, freedom, upper_tail(statistic, freedom), round(size))

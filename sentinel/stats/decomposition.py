@@ -190,7 +190,7 @@ _LEAST_NORMAL: Final = 25.0
 
 
 def _resampled(sides: Sides, slicing: Slicing | None) -> tuple[Sides, Tilts, Floats]:
-    """Poisson draws of the counts, those of unlabelled predictions apart, with the first axis over draws."""
+    """Poisson draws of the counts, those of unjoined predictions apart, with the first axis over draws."""
     rng = _generator()
     known = np.asarray(sides.online).sum(axis=1)
     offline, online = _poisson(rng, sides.offline), _poisson(rng, sides.online)

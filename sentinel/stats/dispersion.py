@@ -68,9 +68,10 @@ def _dispersion(counts: Counts, at_most: int) -> float:
 
 def _stretches(counts: Counts, at_most: int) -> Counts:
     """Neighbouring panes together, until each stretch has its share of the rarer class; the rest joins the last."""
-    by_class = counts.sum(axis=1).reshape(-1, 2)
+    by_class: Counts = counts.sum(axis=1).reshape(-1, 2)
     share = max(float(LEAST_PER_CLASS), by_class.sum(axis=0).min() / at_most)
-    first, held = [0], np.zeros(2, np.int64)
+    first = [0]
+    held: Counts = np.zeros(2, np.int64)
     for at, pane in enumerate(by_class, start=1):
         held = held + pane
         if held.min() >= share:

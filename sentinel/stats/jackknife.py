@@ -184,6 +184,14 @@ def jackknife_auc(
     return Estimate(whole.value, max(float(jackknife_variance(areas)), floor), whole.n, n_positive)
 
 
+def larger_variance(independent: Measured, clustered: Measured) -> Measured:
+    """The first estimate with the larger of both variances; the first alone where there is no second."""
+    if isinstance(independent, NotEnough) or isinstance(clustered, NotEnough):
+        return independent
+    variance = max(independent.variance, clustered.variance)
+    return Estimate(independent.value, variance, independent.n, independent.n_positive)
+
+
 def _usable(buckets: Counts, minimum_buckets: int, largest_share: float) -> npt.NDArray[np.intp] | NotEnough:
     """Indices of the buckets with events, if they suffice."""
     events = np.asarray(buckets, dtype=np.float64).reshape(len(buckets), -1).sum(axis=1)

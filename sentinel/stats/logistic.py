@@ -56,7 +56,7 @@ def fit_line(x: Floats, counts: Counts, positives: Counts) -> Line | None:
 
     Returns
     -------
-    Line, or None if Newton's method did not converge (not seen in tests)
+    Line, or None if Newton's method did not converge: seen at 6e12 events whose negatives all lie at the largest x
 
     Notes
     -----

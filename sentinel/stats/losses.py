@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from sentinel.stats.arrays import Floats
-from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough, variance_floor
+from sentinel.stats.arrays import Counts, Floats
+from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough, variance_floor
 
 LOWEST_PROBABILITY: Final = 1e-4
 """Scores are clipped to [1e-4, 1 - 1e-4] before a logarithm: a sure and wrong row costs 9.2 nats."""
@@ -82,8 +82,32 @@ def mean_loss(n: float, total: float, total_squares: float, *, minimum: int = DE
     if n < needed:
         return NotEnough("too few outcomes", round(n), needed)
     mean = total / n
-    spread = max(total_squares - mean * total, 0.0)
+    spread = total_squares - mean * total
     return Estimate(mean, max(spread / (n - 1.0) / n, variance_floor(n)), round(n))
+
+
+def mean_losses(n: Counts, totals: Floats, total_squares: Floats) -> tuple[Floats, Floats]:
+    """Many means of a loss at once and their variances, those of `mean_loss`.
+
+    Parameters
+    ----------
+    n, totals, total_squares : array of one shape
+        Events, sums of the loss and of its square.
+
+    Returns
+    -------
+    two float64 arrays of that shape
+        Finite everywhere; not to be used where ``n`` is too small, in no case below 2.
+
+    Examples
+    --------
+    >>> mean_losses(np.array([4, 0]), np.array([2.0, 0.0]), np.array([2.0, 0.0]))[0]
+    array([0.5, 0. ])
+    """
+    size = np.maximum(n, 2).astype(np.float64)
+    means = totals / size
+    spread = total_squares - means * totals
+    return means, np.maximum(spread / (size - 1.0) / size, COIN_TOSS_VARIANCE / size**2)
 
 
 def normalized_entropy(

@@ -9,7 +9,7 @@ import numpy as np
 from sentinel.stats.arrays import Booleans, Counts, Floats
 from sentinel.stats.auc import auc_many, auc_values, auc_variance_floor
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
-from sentinel.stats.jackknife import jackknife
+from sentinel.stats.jackknife import jackknife, larger_variance
 from sentinel.stats.rates import rate
 
 
@@ -91,15 +91,7 @@ def class_f1(confusion: Counts, *, minimum: int = DEFAULT_MINIMUM) -> F1Table:
 def macro_f1(confusion: Counts, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
     """Mean F1 over the classes that occur among outcomes or predictions.
 
-    Parameters
-    ----------
-    confusion : array, shape (n_classes, n_classes)
-        Events by predicted class and outcome.
-    minimum : int, events
-
-    Returns
-    -------
-    Estimate in 0..1, or NotEnough
+    Parameters and returns are those of `accuracy`.
 
     Notes
     -----
@@ -203,11 +195,3 @@ def macro_auc(buckets: Counts, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
         variance = max(clustered.variance, float(variances.sum()) / usable.size**2)
     floor = float(auc_variance_floor(table.n_positive[usable], table.n_negative[usable]).sum()) / usable.size**2
     return Estimate(value, max(variance, floor), n, int(scarce.min()))
-
-
-def larger_variance(independent: Measured, clustered: Measured) -> Measured:
-    """The first estimate with the larger of both variances; the first alone where there is no second."""
-    if isinstance(independent, NotEnough) or isinstance(clustered, NotEnough):
-        return independent
-    variance = max(independent.variance, clustered.variance)
-    return Estimate(independent.value, variance, independent.n, independent.n_positive)

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from sentinel.stats.arrays import Floats
+from sentinel.stats.arrays import Counts, Floats
 
 LEAST_EXPECTED: Final = 10.0
 """Events that each side of a pooled bin expects: with 5, a test at .005 is false at .011."""
@@ -14,12 +14,12 @@ MOST_POOLED: Final = 32
 """Bins that are compared: more of them would drown a smooth change in degrees of freedom."""
 
 
-def pool_bins(counts: Floats, needed: float) -> list[int]:
+def pool_bins(counts: Counts, needed: float) -> list[int]:
     """First bins of neighbours that hold at least ``needed`` together; what is left over joins the last.
 
     Parameters
     ----------
-    counts : float64 array, shape (n_bins,)
+    counts : array, shape (n_bins,)
     needed : float, events
 
     Returns

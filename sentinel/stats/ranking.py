@@ -7,9 +7,8 @@ import numpy.typing as npt
 
 from sentinel.stats.arrays import Floats
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Measured, NotEnough
-from sentinel.stats.jackknife import jackknife
+from sentinel.stats.jackknife import jackknife, larger_variance
 from sentinel.stats.losses import mean_loss
-from sentinel.stats.multiclass import larger_variance
 
 
 def gains(grades: Floats) -> Floats:

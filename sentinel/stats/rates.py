@@ -1,7 +1,10 @@
-"""A rate from two counts."""
+"""A rate from two counts, or many at once."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from sentinel.stats.arrays import Counts, Floats
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
 
 
@@ -53,3 +56,26 @@ def rate(successes: float, n: float, *, minimum: int = DEFAULT_MINIMUM, reason: 
     if n < needed:
         return NotEnough(reason, round(n), needed)
     return Estimate(successes / n, rate_variance(successes, n), round(n), round(successes))
+
+
+def rates(successes: Counts, n: Counts) -> tuple[Floats, Floats]:
+    """Many shares of successes at once and their variances, those of `rate`.
+
+    Parameters
+    ----------
+    successes, n : array of one shape
+        Counts.
+
+    Returns
+    -------
+    two float64 arrays of that shape
+        Finite everywhere; not to be used where ``n`` is too small.
+
+    Examples
+    --------
+    >>> rates(np.array([30, 0]), np.array([100, 0]))[0]
+    array([0.3, 0. ])
+    """
+    size = np.maximum(n, 1).astype(np.float64)
+    smoothed = (successes + 0.5) / (size + 1.0)
+    return successes / size, smoothed * (1.0 - smoothed) / size

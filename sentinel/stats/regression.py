@@ -9,7 +9,7 @@ import numpy as np
 
 from sentinel.stats.arrays import Booleans, Floats
 from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
-from sentinel.stats.jackknife import jackknife
+from sentinel.stats.jackknife import jackknife, larger_variance
 
 POWERS: Final = ("n", "y", "y2", "e", "e2", "abs_e", "y3", "y4", "e3", "e4", "ey", "ey2", "e2y", "e2y2")
 """Sums over events, the last axis of every array here: y is the outcome, e the prediction less the outcome. Both in one
@@ -98,16 +98,8 @@ def root_mean_squared_errors(sums: Floats, *, minimum: int = DEFAULT_MINIMUM) ->
 def r_squared(sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> ErrorTable:
     """Share of the outcome's variance that the predictions explain: 1 - SSE / SST.
 
-    Parameters
-    ----------
-    sums : float64 array, shape (..., N_POWERS)
-    minimum : int, events
-        Fewer than this (never fewer than two) is not enough.
-
-    Returns
-    -------
-    ErrorTable
-        Values at most 1, below 0 where the mean outcome would have been the better prediction.
+    At most 1, below 0 where the mean outcome would have been the better prediction. Parameters and returns are those of
+    `mean_absolute_errors`.
 
     Notes
     -----
@@ -250,12 +242,8 @@ def of_buckets(metric: Metric, buckets: Floats, *, minimum: int = DEFAULT_MINIMU
         With its own variance alone where buckets are too few or one outweighs the rest.
     """
     independent = of_sums(metric, buckets.sum(axis=0), minimum=minimum)
-    if isinstance(independent, NotEnough):
-        return independent
     clustered = jackknife((buckets[:, _N], buckets), lambda _, sums: metric(sums, minimum=2).values)
-    if isinstance(clustered, NotEnough):
-        return independent
-    return Estimate(independent.value, max(independent.variance, clustered.variance), independent.n)
+    return larger_variance(independent, clustered)
 
 
 def design_effect(metric: Metric, buckets: Floats) -> float:

@@ -18,7 +18,7 @@ from sentinel.errors import CorruptArtifactError, LayoutMismatchError
 from sentinel.events.batch import I64
 from sentinel.summaries import wire
 from sentinel.summaries.layout import Layout, kept
-from sentinel.summaries.rows import LABELLED, Rows
+from sentinel.summaries.rows import JOINED, Rows
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -160,8 +160,8 @@ class Summary:
         for kind in kinds_for(self.layout):
             if kind.on_backfills is not None:
                 kind.on_backfills(self.layout, self.arrays, rows, sign)
-                labelled = rows[rows["state"] == LABELLED]
-                for name, codes, amounts in kind.on_outcomes(self.layout, labelled) if kind.on_outcomes else ():
+                joined = rows[rows["state"] == JOINED]
+                for name, codes, amounts in kind.on_outcomes(self.layout, joined) if kind.on_outcomes else ():
                     add_counts(self.arrays[name], codes, sign, amounts)
 
     def observe_outcomes(self, rows: Rows, sign: int = 1) -> None:

@@ -19,9 +19,10 @@ from sentinel.stats.calibration import (
     calibration_line,
     expected_calibration_error,
 )
-from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
-from sentinel.stats.jackknife import design_effect_of_mean, jackknife, jackknife_auc
-from sentinel.stats.losses import mean_loss, normalized_entropy
+from sentinel.stats.estimate import DEFAULT_MINIMUM, Measured, NotEnough
+from sentinel.stats.jackknife import design_effect_of_mean, jackknife, jackknife_auc, larger_variance
+from sentinel.stats.losses import mean_loss, mean_losses, normalized_entropy
+from sentinel.stats.rates import rates
 from sentinel.summaries import fixed_point, multiclass, ranking, regression
 from sentinel.summaries.algebra import Array, Summary
 from sentinel.summaries.kinds.losses import LOSSES
@@ -143,7 +144,7 @@ def auc_of_buckets(buckets: Array) -> Measured:
     """
     counts = buckets.sum(axis=0)
     independent = auc_from_histogram(counts[:, 1], counts[:, 0])
-    return _larger_variance(independent, jackknife_auc(buckets[:, :, 1], buckets[:, :, 0]))
+    return larger_variance(independent, jackknife_auc(buckets[:, :, 1], buckets[:, :, 0]))
 
 
 def design_effect(buckets: Array) -> float:
@@ -246,8 +247,8 @@ def _slices_of_binary(summary: Summary) -> SliceTable:
     for name in LOSSES:
         values[name], variances[name] = _mean_losses(summary["losses"][1:, :, LOSSES.index(name)], n)
     tables = summary["confusion"][1:]
-    values["accuracy"], variances["accuracy"] = _rates(tables[:, 0, 0] + tables[:, 1, 1], n)
-    values["base_rate"], variances["base_rate"] = _rates(n_positive, n)
+    values["accuracy"], variances["accuracy"] = rates(tables[:, 0, 0] + tables[:, 1, 1], n)
+    values["base_rate"], variances["base_rate"] = rates(n_positive, n)
     return SliceTable(values, variances, valid, n, n_positive)
 
 
@@ -271,14 +272,7 @@ def _base_rate(buckets: Array) -> Measured:
     events = buckets.sum(axis=1)
     n, positives = events.sum(axis=1), events[:, 1]
     independent = base_rate(float(positives.sum()), float(n.sum()))
-    return _larger_variance(independent, jackknife((n, positives), lambda size, hits: hits / size))
-
-
-def _larger_variance(independent: Measured, clustered: Measured) -> Measured:
-    if isinstance(independent, NotEnough) or isinstance(clustered, NotEnough):
-        return independent
-    variance = max(independent.variance, clustered.variance)
-    return Estimate(independent.value, variance, independent.n, independent.n_positive)
+    return larger_variance(independent, jackknife((n, positives), lambda size, hits: hits / size))
 
 
 def _confusion(cells: Array) -> confusion.Confusion:
@@ -287,21 +281,9 @@ def _confusion(cells: Array) -> confusion.Confusion:
 
 
 def _mean_losses(sums: Array, n: I64) -> tuple[F64, F64]:
-    """`mean_loss` for many slices: sums of shape (n_slices, 2 outcomes, 2 powers)."""
-    size = np.maximum(n, 2).astype(np.float64)
-    total, squares = sums.sum(axis=1).T
-    means = fixed_point.decode(total) / size
-    spread = np.maximum(
-        fixed_point.decode(squares, fixed_point.SQUARE_SCALE_BITS) - means * fixed_point.decode(total), 0.0
-    )
-    return means, np.maximum(spread / (size - 1.0) / size, COIN_TOSS_VARIANCE / size**2)
-
-
-def _rates(successes: I64, n: I64) -> tuple[F64, F64]:
-    """`rate` for many slices."""
-    size = np.maximum(n, 1).astype(np.float64)
-    smoothed = (successes + 0.5) / (size + 1.0)
-    return successes / size, smoothed * (1.0 - smoothed) / size
+    """From sums of shape (n_slices, 2 outcomes, 2 powers)."""
+    totals, squares = sums.sum(axis=1).T
+    return mean_losses(n, fixed_point.decode(totals), fixed_point.decode(squares, fixed_point.SQUARE_SCALE_BITS))
 
 
 _Task = tuple[

@@ -10,10 +10,10 @@ import numpy as np
 from sentinel.events.batch import F64, I64
 from sentinel.stats import multiclass
 from sentinel.stats.auc import auc_many
-from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
-from sentinel.stats.jackknife import design_effect_of_mean, jackknife
-from sentinel.stats.losses import mean_loss
-from sentinel.stats.multiclass import larger_variance
+from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
+from sentinel.stats.jackknife import design_effect_of_mean, jackknife, larger_variance
+from sentinel.stats.losses import mean_loss, mean_losses
+from sentinel.stats.rates import rates
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import Array, Summary
 from sentinel.summaries.class_block import SURPRISE_BITS
@@ -104,22 +104,14 @@ def measure_slices(summary: Summary) -> SliceTable:
     """
     sums = summary["class_sums"][1:]
     n = sums[:, _N].astype(np.int64)
-    size = np.maximum(n, 2).astype(np.float64)
-    total, squares = _nats(sums)
-    means = total / size
-    spread = np.maximum(squares - means * total, 0.0) / (size - 1.0) / size
-    right = sums[:, _RIGHT]
-    smoothed = (right + 0.5) / (np.maximum(n, 1) + 1.0)
+    losses, loss_variances = mean_losses(n, *_nats(sums))
+    accuracies, accuracy_variances = rates(sums[:, _RIGHT], n)
     counts = summary["slice_outcomes"]
     areas = auc_many(counts[:, :, 1], counts[:, :, 0])
     enough = n >= DEFAULT_MINIMUM
     return SliceTable(
-        values={"log_loss": means, "accuracy": right / np.maximum(n, 1), "auc": areas.values},
-        variances={
-            "log_loss": np.maximum(spread, COIN_TOSS_VARIANCE / size**2),
-            "accuracy": smoothed * (1.0 - smoothed) / np.maximum(n, 1),
-            "auc": areas.variances,
-        },
+        values={"log_loss": losses, "accuracy": accuracies, "auc": areas.values},
+        variances={"log_loss": loss_variances, "accuracy": accuracy_variances, "auc": areas.variances},
         valid={"log_loss": enough, "accuracy": enough, "auc": areas.valid},
         n=n,
         n_positive=counts[:, :, 1].sum(axis=1),

@@ -9,7 +9,7 @@ from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.rankings import Relevances
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.list_block import GRADES, judge_lists
-from sentinel.summaries.rows import LABELLED, Rows
+from sentinel.summaries.rows import JOINED, Rows
 
 
 def with_outcomes(layout: Layout, rows: Rows, values: F64, times: I64, graded: Relevances | None = None) -> Rows:
@@ -27,11 +27,11 @@ def with_outcomes(layout: Layout, rows: Rows, values: F64, times: I64, graded: R
 
     Returns
     -------
-    structured array, shape (n,), of state LABELLED
+    structured array, shape (n,), of state JOINED
     """
-    labelled = rows.copy()
-    write_outcomes(layout, labelled, np.ones(len(rows), np.bool_), values, times, graded)
-    return labelled
+    joined = rows.copy()
+    write_outcomes(layout, joined, np.ones(len(rows), np.bool_), values, times, graded)
+    return joined
 
 
 def write_outcomes(
@@ -48,7 +48,7 @@ def write_outcomes(
         values = judge_lists(layout, rows, graded)
     rows["outcome"] = np.where(where, values, rows["outcome"])
     rows["outcome_at"] = np.where(where, times, rows["outcome_at"])
-    rows["state"] = np.where(where, LABELLED, rows["state"])
+    rows["state"] = np.where(where, JOINED, rows["state"])
 
 
 def stored_values(layout: Layout, rows: Rows) -> F64:

@@ -8,8 +8,9 @@ import numpy as np
 
 from sentinel.events.batch import F64
 from sentinel.stats.auc import auc_many
-from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Measured
+from sentinel.stats.estimate import DEFAULT_MINIMUM, Measured
 from sentinel.stats.jackknife import design_effect_of_mean
+from sentinel.stats.losses import mean_losses
 from sentinel.stats.ranking import mean_of_buckets
 from sentinel.stats.rates import rate
 from sentinel.summaries import fixed_point
@@ -65,15 +66,11 @@ def measure_slices(summary: Summary) -> SliceTable:
     """
     sums = summary["list_sums"][1:]
     rated = sums[:, _RATED].astype(np.int64)
-    size = np.maximum(rated, 2).astype(np.float64)
     counts = summary["slice_outcomes"]
     areas = auc_many(counts[:, :, 1], counts[:, :, 0])
     values, variances = {}, {}
     for name in _COLUMNS:
-        total, squares = _sums(sums, name)
-        values[name] = total / size
-        spread = np.maximum(squares - values[name] * total, 0.0) / (size - 1.0) / size
-        variances[name] = np.maximum(spread, COIN_TOSS_VARIANCE / size**2)
+        values[name], variances[name] = mean_losses(rated, *_sums(sums, name))
     enough = rated >= DEFAULT_MINIMUM
     return SliceTable(
         values={**values, "auc": areas.values},

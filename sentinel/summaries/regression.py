@@ -6,12 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-import numpy as np
-
-from sentinel.events.batch import F64, I64
 from sentinel.stats import regression
 from sentinel.stats.auc import auc_many
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
+from sentinel.stats.rates import rates
 from sentinel.stats.regression import of_buckets
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import Summary
@@ -90,13 +88,13 @@ def measure_slices(summary: Summary) -> SliceTable:
     unit = scale_of(summary.layout).unit
     explained, errors = regression.explained_variances(sums), regression.mean_absolute_errors(sums)
     areas = auc_many(counts[:, :, 1], counts[:, :, 0])
-    rates, rate_variances = _rates(n_positive, n)
+    base_rates, rate_variances = rates(n_positive, n)
     return SliceTable(
         values={
             "explained_variance": explained.values,
             "mae": errors.values * unit,
             "auc": areas.values,
-            "base_rate": rates,
+            "base_rate": base_rates,
         },
         variances={
             "explained_variance": explained.variances,
@@ -132,9 +130,3 @@ def _told(name: str, measured: Measured, layout: Layout) -> Measured:
     scale = scale_of(layout)
     origin = scale.centre if name == "mean_outcome" else 0.0
     return Estimate(origin + measured.value * scale.unit, measured.variance * scale.unit**2, measured.n)
-
-
-def _rates(successes: I64, n: I64) -> tuple[F64, F64]:
-    size = np.maximum(n, 1).astype(np.float64)
-    smoothed = (successes + 0.5) / (size + 1.0)
-    return successes / size, smoothed * (1.0 - smoothed) / size

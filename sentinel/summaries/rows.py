@@ -32,7 +32,7 @@ from sentinel.summaries.trained import UNKNOWN_TRAINING, TrainedOn
 
 Rows = npt.NDArray[np.void]
 
-PENDING, LABELLED, ORPHAN, RECOMPUTED, SPENT = range(5)
+PENDING, JOINED, ORPHAN, RECOMPUTED, SPENT = range(5)
 """State of a row: a prediction that waits, a prediction with its outcome, an outcome whose prediction is not here; a
 backfill whose prediction is not here, and one whose prediction has come."""
 

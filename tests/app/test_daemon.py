@@ -15,9 +15,8 @@ from sentinel.config import ConfigError
 from sentinel.config.times import rfc3339
 from sentinel.errors import BaselineError, FatalError, SentinelError
 from tests.app.conftest import CONFIG, RunningDaemon, TrainedWorld
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-SECONDS = 30.0
 MakeDaemon = Callable[[], RunningDaemon]
 
 
@@ -25,7 +24,7 @@ def _get(running: RunningDaemon, path: str, method: str = "GET") -> tuple[int, s
     host, port = running.daemon.address
     request = urllib.request.Request(f"http://{host}:{port}{path}", method=method)
     try:
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -42,7 +41,7 @@ def test_events_become_a_report_and_metrics(make_daemon: MakeDaemon, world: Trai
     running.daemon.start()
     running.publish(world.queue)
     n_outcomes = sum(event.kind == "outcome" for event in world.queue)
-    wait_until(lambda: _joined(running) == n_outcomes, SECONDS, "all outcomes joined")
+    wait_until(lambda: _joined(running) == n_outcomes, PATIENCE_SECONDS, "all outcomes joined")
     status, body = _get(running, "/api/v1/models/churn/1/report")
     assert status == 200
     report = json.loads(body)
@@ -81,8 +80,10 @@ def test_coverage_is_one_number(make_daemon: MakeDaemon, world: TrainedWorld) ->
     running.daemon.start()
     queue = [event for event in world.queue if event.kind == "prediction" or event.key[-1] % 2]
     running.publish(queue)
-    wait_until(lambda: _joined(running) == sum(event.kind == "outcome" for event in queue), SECONDS, "all outcomes")
-    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 4_000, SECONDS, "all predictions")
+    wait_until(
+        lambda: _joined(running) == sum(event.kind == "outcome" for event in queue), PATIENCE_SECONDS, "all outcomes"
+    )
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 4_000, PATIENCE_SECONDS, "all predictions")
     report = running.daemon.reports()[0]
     assert report.maturity is not None
     assert report.maturity.coverage_ratio is not None
@@ -117,7 +118,7 @@ def test_leak_is_suspected_and_named(make_daemon: MakeDaemon, world: TrainedWorl
     def suspected() -> bool:
         return any(alert.name == "SentinelLeakageSuspected" for alert in running.daemon.reports()[0].alerts)
 
-    wait_until(suspected, SECONDS, "the leakage alert")
+    wait_until(suspected, PATIENCE_SECONDS, "the leakage alert")
     assert running.daemon.reports()[0].verdict.culprits[0].name == world.simulated.truth.culprits[0]
     assert 'href="https://wiki.test/SentinelLeakageSuspected"' in _get(running, "/models/churn/1")[1]
 
@@ -128,13 +129,13 @@ def test_stop_checkpoints_and_a_new_start_goes_on(make_daemon: MakeDaemon, world
     first.daemon.start()
     first.publish(world.queue)
     n_outcomes = sum(event.kind == "outcome" for event in world.queue)
-    wait_until(lambda: _joined(first) == n_outcomes, SECONDS, "all outcomes joined")
+    wait_until(lambda: _joined(first) == n_outcomes, PATIENCE_SECONDS, "all outcomes joined")
     assert first.daemon.stop()
     assert first.daemon.stop()
     before = first.daemon.reports()[0]
     second = make_daemon()
     second.daemon.start()
-    wait_until(lambda: _joined(second) == n_outcomes, SECONDS, "the stored counts")
+    wait_until(lambda: _joined(second) == n_outcomes, PATIENCE_SECONDS, "the stored counts")
     after = second.daemon.reports()[0]
     assert after.counts == before.counts
     assert after.findings == before.findings
@@ -154,7 +155,7 @@ def test_bad_reload_leaves_the_old_configuration_running(make_daemon: MakeDaemon
     assert "sentinel_config_last_reload_successful 0" in _get(running, "/metrics")[1]
     assert _get(running, "/-/reload", "POST")[0] == 500
     running.publish(world.queue[:200])
-    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] > 0, SECONDS, "counting to go on")
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] > 0, PATIENCE_SECONDS, "counting to go on")
     running.config.write_text(good)
     running.daemon.reload()
     assert "sentinel_config_last_reload_successful 1" in _get(running, "/metrics")[1]
@@ -165,7 +166,7 @@ def test_good_reload_keeps_the_counts(make_daemon: MakeDaemon, world: TrainedWor
     running = make_daemon()
     running.daemon.start()
     running.publish(world.queue[:1000])
-    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] > 0, SECONDS, "the first counts")
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] > 0, PATIENCE_SECONDS, "the first counts")
     running.config.write_text(running.config.read_text().replace("baseline:", "alerts: {tolerance: 0.03}, baseline:"))
     running.daemon.reload()
     assert len(running.sources) == 2
@@ -208,7 +209,7 @@ def test_garbage_is_counted_and_does_not_stop_the_stream(make_daemon: MakeDaemon
     running.daemon.start()
     good = [event for event in world.queue if event.kind == "prediction"][:100]
     running.publish([event._replace(payload=b"\x00garbage", key=b"bad") for event in good[:5]] + good)
-    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 100, SECONDS, "the good events")
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 100, PATIENCE_SECONDS, "the good events")
     metrics = _get(running, "/metrics")[1]
     assert 'sentinel_dead_letters_total{reason="not_json"} 5' in metrics
     assert 'sentinel_events_total{kind="prediction",result="dead_letter"} 5' in metrics
@@ -220,13 +221,13 @@ def test_a_reload_neither_drops_nor_repeats_what_was_counted(make_daemon: MakeDa
     running.daemon.start()
     good = [event for event in world.queue if event.kind == "prediction"][:100]
     running.publish([good[0]._replace(payload=b"\x00garbage", key=b"bad"), *good])
-    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 100, SECONDS, "the good events")
+    wait_until(lambda: running.daemon.reports()[0].counts["predictions"] == 100, PATIENCE_SECONDS, "the good events")
     counted = {("prediction", "accepted"): 100, ("prediction", "dead_letter"): 1}
     assert running.daemon.statistics().events == counted
     running.daemon.reload()
     assert running.daemon.statistics().events == counted
     assert running.daemon.statistics().dead_letters == {"not_json": 1}
-    wait_until(lambda: _get(running, "/readyz")[0] == 200, SECONDS, "the new configuration to be ready")
+    wait_until(lambda: _get(running, "/readyz")[0] == 200, PATIENCE_SECONDS, "the new configuration to be ready")
     assert running.daemon.statistics().events == counted
 
 
@@ -247,6 +248,6 @@ def test_a_bad_web_file_stops_the_start_and_later_only_shows(make_daemon: MakeDa
 
     assert shown("1")
     file.write_text("basic_auth_users: {alice: plain}\n")
-    wait_until(lambda: shown("0"), SECONDS, "the metric to say so")
+    wait_until(lambda: shown("0"), PATIENCE_SECONDS, "the metric to say so")
     file.write_text("{}\n# mended\n")
-    wait_until(lambda: shown("1"), SECONDS, "the metric to forget it")
+    wait_until(lambda: shown("1"), PATIENCE_SECONDS, "the metric to forget it")

@@ -19,13 +19,12 @@ from sentinel.ingest.memory import MemorySource
 from tests.app.conftest import CONFIG, TrainedWorld
 from tests.conftest import StartPrometheusStack
 from tests.exposition.queries import choose, empty_queries, queries
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 from tests.support.prometheus import PrometheusServer
 
 pytestmark = pytest.mark.servers
 
 N_STEPS = 4
-SETTLE_SECONDS = 30.0
 
 # What this stream cannot show, by board: the panel, the legend, and why. Everything else has data.
 _REPAIR = "the target leak is one feature's, and no repair of the offline estimate is known for it"
@@ -44,6 +43,7 @@ EMPTY: Mapping[str, Mapping[tuple[str, str], str]] = {
         ("Log events", "{{level}} {{event}}"): "nothing goes wrong, so nothing is counted",
         ("Counts on their way", "{{instance}}"): _ONE_PROCESS,
         ("Records of counts", "{{result}}"): _ONE_PROCESS,
+        ("Partitions whose counts are judged", "{{instance}}"): _ONE_PROCESS,
         ("Partitions that move", "rebuilding, {{instance}}"): _ONE_PROCESS,
         ("Partitions that move", "fenced, {{instance}}"): _ONE_PROCESS,
         ("Events missed", "removed from {{topic}}"): "a source in memory has no retention",
@@ -84,9 +84,9 @@ def scraped(
         _feed(world, sources[0], prometheus)
         n_outcomes = sum(event.kind == "outcome" for event in world.queue)
         joined = f'max(sentinel_model_events{{result="joined"}}) == {n_outcomes}'
-        wait_until(lambda: bool(prometheus.query(joined)), SETTLE_SECONDS, "every outcome in a report")
+        wait_until(lambda: bool(prometheus.query(joined)), PATIENCE_SECONDS, "every outcome in a report")
         named = 'sentinel_verdict{cause="target_leakage"} == 1'
-        wait_until(lambda: bool(prometheus.query(named)), SETTLE_SECONDS, "the verdict")
+        wait_until(lambda: bool(prometheus.query(named)), PATIENCE_SECONDS, "the verdict")
         yield prometheus
     finally:
         daemon.stop()
@@ -100,7 +100,7 @@ def _feed(world: TrainedWorld, source: MemorySource, prometheus: PrometheusServe
             assert source.publish(event.kind, event.key, event.payload, event.at_us)
         done = min(start + size, len(world.queue))
         read = f"sum(sentinel_events_total) >= {done}"
-        wait_until(_holds(prometheus, read), SETTLE_SECONDS, f"a scrape after {done} events")
+        wait_until(_holds(prometheus, read), PATIENCE_SECONDS, f"a scrape after {done} events")
 
 
 def _holds(prometheus: PrometheusServer, promql: str) -> Callable[[], bool]:

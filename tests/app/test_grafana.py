@@ -11,10 +11,10 @@ from sentinel.diagnosis.report import Cause
 from sentinel.exposition.grafana.errors import Reason
 from tests.app.conftest import RunningDaemon, TrainedWorld
 from tests.support.grafana import TOKEN, Failure, FakeGrafana
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-WAIT_SECONDS = 30.0
-STOP_SECONDS = 10.0
+STOP_SECONDS = 25.0
+"""Below the time-out of the client, 30 s, after which even one that waits for the answer would stop."""
 
 
 def marking(make_daemon: Callable[[], RunningDaemon], fake: FakeGrafana) -> RunningDaemon:
@@ -42,10 +42,10 @@ def test_the_verdict_is_marked(make_daemon: Callable[[], RunningDaemon], world: 
             running = marking(make_daemon, fake)
             running.daemon.start()
             running.publish(world.queue)
-            wait_until(lambda r=running: judged(r, world), WAIT_SECONDS, "the verdict")  # type: ignore[misc]
-            fake.wait(lambda: [m["tags"][-2] for m in fake.open_marks()] == ["cause:target_leakage"], WAIT_SECONDS)
+            wait_until(lambda r=running: judged(r, world), PATIENCE_SECONDS, "the verdict")  # type: ignore[misc]
+            fake.wait(lambda: [m["tags"][-2] for m in fake.open_marks()] == ["cause:target_leakage"], PATIENCE_SECONDS)
             counted = running.daemon.statistics
-            wait_until(lambda c=counted: "written" in c().annotations, WAIT_SECONDS, "a count")  # type: ignore[misc]
+            wait_until(lambda c=counted: "written" in c().annotations, PATIENCE_SECONDS, "a count")  # type: ignore[misc]
             assert running.daemon.stop()
         (mark,) = fake.open_marks()
         assert mark["tags"][:4] == ["sentinel", "verdict", "model:churn", "version:1"]
@@ -63,10 +63,12 @@ def test_a_grafana_in_trouble_costs_the_stream_nothing(
         running = marking(make_daemon, fake)
         running.daemon.start()
         running.publish(world.queue)
-        wait_until(lambda: judged(running, world), WAIT_SECONDS, "the verdict")
+        wait_until(lambda: judged(running, world), PATIENCE_SECONDS, "the verdict")
         if not hangs:
             failed = running.daemon.statistics
-            wait_until(lambda: failed().annotation_failures.get(Reason.UNAUTHORIZED, 0) > 0, WAIT_SECONDS, "a failure")
+            wait_until(
+                lambda: failed().annotation_failures.get(Reason.UNAUTHORIZED, 0) > 0, PATIENCE_SECONDS, "a failure"
+            )
         ended: list[bool] = []
         stopping = threading.Thread(target=lambda: ended.append(running.daemon.stop()))
         stopping.start()

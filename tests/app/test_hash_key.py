@@ -13,7 +13,7 @@ from sentinel.app.state_key import check_state_key, note_state_key
 from sentinel.baseline.artifact import Baseline
 from sentinel.cli import main
 from sentinel.config import ConfigError, load_config
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.config.settings import Config
 from sentinel.errors import BaselineError, StoreError
 from sentinel.events import Column, EventSchema

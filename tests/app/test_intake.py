@@ -22,9 +22,8 @@ from sentinel.events.batch import Reason
 from sentinel.simulation.events import Event
 from tests.app.conftest import TrainedWorld
 from tests.support.http_daemon import NDJSON, batches
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-SECONDS = 30.0
 KSERVE = "org.kubeflow.serving.inference"
 MakeDaemon = Callable[..., Daemon]
 
@@ -62,7 +61,7 @@ def _ask(
     host, port = daemon.address
     request = urllib.request.Request(f"http://{host}:{port}{path}", body, headers or {"Content-Type": NDJSON})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -70,7 +69,9 @@ def _ask(
 
 
 def _post(daemon: Daemon, body: bytes, headers: dict[str, str] | None = None, query: str = "") -> None:
-    wait_until(lambda: _ask(daemon, f"/v1/events{query}", body, headers)[0] == 202, SECONDS, "the events to be taken")
+    wait_until(
+        lambda: _ask(daemon, f"/v1/events{query}", body, headers)[0] == 202, PATIENCE_SECONDS, "the events to be taken"
+    )
 
 
 def _joined(daemon: Daemon) -> int:
@@ -87,7 +88,7 @@ def test_posted_events_become_a_report(make_daemon: MakeDaemon, world: TrainedWo
     daemon.start()
     for body in batches(world.queue, 500):
         _post(daemon, body)
-    wait_until(lambda: _joined(daemon) == _n_outcomes(world.queue), SECONDS, "all outcomes joined")
+    wait_until(lambda: _joined(daemon) == _n_outcomes(world.queue), PATIENCE_SECONDS, "all outcomes joined")
     assert daemon.reports()[0].counts["predictions"] == len(world.simulated.stream)
     assert _ask(daemon, "/readyz")[0] == 200
     metrics = _ask(daemon, "/metrics")[1]
@@ -108,7 +109,7 @@ def test_a_restart_goes_on_with_what_was_not_counted(make_daemon: MakeDaemon, wo
         daemon.stop()
     daemon = make_daemon()
     daemon.start()
-    wait_until(lambda: _joined(daemon) == _n_outcomes(world.queue), SECONDS, "all outcomes joined")
+    wait_until(lambda: _joined(daemon) == _n_outcomes(world.queue), PATIENCE_SECONDS, "all outcomes joined")
 
 
 def test_events_are_taken_while_the_configuration_changes(make_daemon: MakeDaemon, world: TrainedWorld) -> None:
@@ -129,7 +130,7 @@ def test_events_are_taken_while_the_configuration_changes(make_daemon: MakeDaemo
     poster.join()
     assert n_reloads > 1
     assert set(statuses) == {202}
-    wait_until(lambda: _joined(daemon) == _n_outcomes(world.queue), SECONDS, "all outcomes joined")
+    wait_until(lambda: _joined(daemon) == _n_outcomes(world.queue), PATIENCE_SECONDS, "all outcomes joined")
     assert daemon.reports()[0].counts["predictions"] == len(world.simulated.stream)
     assert daemon.statistics().dead_letters.get(Reason.DUPLICATE, 0) == 0
 
@@ -164,7 +165,7 @@ def test_kserve_posts_to_it_directly(make_daemon: MakeDaemon, world: TrainedWorl
     ids = {event["prediction_id"].encode() for event in predictions}
     outcomes = [event.payload for event in world.queue if event.kind == "outcome" and event.key in ids]
     _post(daemon, b"\n".join(outcomes), query="?kind=outcome")
-    wait_until(lambda: _joined(daemon) == len(outcomes), SECONDS, "all outcomes joined")
+    wait_until(lambda: _joined(daemon) == len(outcomes), PATIENCE_SECONDS, "all outcomes joined")
     assert daemon.reports()[0].counts["predictions"] == 40
     assert daemon.reports()[0].counts["dead_letters"] == 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinel.pipeline.loop import PartitionView
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.progress import outcomes_through
 from sentinel.pipeline.store.protocol import StoreStatistics

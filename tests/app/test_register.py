@@ -22,9 +22,8 @@ from sentinel.diagnosis.signatures import MEANINGS
 from sentinel.pipeline import audit_log
 from sentinel.simulation.answers import YOURS, answered_runs
 from tests.app.conftest import RunningDaemon, TrainedWorld
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-SECONDS = 30.0
 TOKEN = "t0k3n-" + "a" * 40
 MakeDaemon = Callable[[], RunningDaemon]
 
@@ -61,7 +60,9 @@ def test_an_answer_reaches_report_metric_and_training(
     running.daemon.start()
     running.publish(world.queue)
     n_outcomes = sum(event.kind == "outcome" for event in world.queue)
-    wait_until(lambda: running.daemon.reports()[0].counts["joined"] == n_outcomes, SECONDS, "all outcomes joined")
+    wait_until(
+        lambda: running.daemon.reports()[0].counts["joined"] == n_outcomes, PATIENCE_SECONDS, "all outcomes joined"
+    )
     assert 'sentinel_verdict_acknowledged{model="churn",version="1"} 0' in _ask(running, "/metrics")
     body = {"answer": "other_cause", "note": "the join was late", "true_cause": "train_serve_skew"}
     told = _ask(running, "/api/v1/models/churn/1/acknowledgements", body)["acknowledgement"]

@@ -51,4 +51,4 @@ def test_the_last_predictions_are_as_young_as_the_file(world: TrainedWorld, tmp_
     assert maturity > 3 * DAY_US
     settled = (predicted_at // width + 1) * width + maturity <= through
     assert 0 < settled.sum() < len(stream)
-    assert _mature(model, stream, tmp_path) == (settled.sum(), (settled & known).sum())
+    assert _mature(model, stream, tmp_path) == (int(settled.sum()), int((settled & known).sum()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -20,18 +21,19 @@ from sentinel.app.roles import Role
 from sentinel.app.sources import make_codec, make_source
 from sentinel.clock import ManualClock, SystemClock
 from sentinel.config import load_config
+from sentinel.diagnosis.alerts import AlertBook
 from sentinel.errors import FatalError
 from sentinel.ingest.ledger import LedgerReader
 from sentinel.ingest.memory import MemorySource
-from sentinel.ingest.memory_ledger import MemoryLedger, MemoryLedgerReader, MemoryLog
 from sentinel.pipeline.follower import Follower
-from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from tests.app.conftest import TrainedWorld
 from tests.support.ledger import Record, ScriptedReader, records_of
-from tests.support.process import wait_until
+from tests.support.memory_ledger import MemoryLedger, MemoryLedgerReader, MemoryLog
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-SECONDS = 30.0
 N_PARTITIONS = 3
 CONFIG = """\
 apiVersion: sentinel/v1
@@ -59,7 +61,7 @@ class Running:
         """Status and body."""
         host, port = self.daemon.address
         try:
-            with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://{host}:{port}{path}", timeout=PATIENCE_SECONDS) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -165,12 +167,31 @@ def test_a_ledger_is_judged_as_the_partitions_are(
     assert msgspec.json.encode(followed) == msgspec.json.encode(direct)
 
 
+def test_a_judge_keeps_the_alert_of_a_gap_until_the_odds_that_warn(
+    world: TrainedWorld, views: dict[int, PartitionView], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At a ``warn_alpha`` of .2 the alert of a gap is resolved once the odds are below five."""
+    asked: list[float] = []
+
+    def advance(book: AlertBook, *_: object, release: float) -> AlertBook:
+        asked.append(release)
+        return book
+
+    monkeypatch.setattr(AlertBook, "advance", advance)
+    path = tmp_path / "sentinel.yaml"
+    config = CONFIG.replace("baseline: {baseline}", "baseline: {baseline}, alerts: {{warn_alpha: 0.2}}")
+    path.write_text(config.format(baseline=world.baseline, state="state", topics="", web=""))
+    (model,) = load_models(load_config(path)).values()
+    Judge(model).report(views.values())
+    assert asked == [pytest.approx(math.log(5.0))]
+
+
 def test_an_evaluator_judges_the_ledger(start: Start, views: dict[int, PartitionView]) -> None:
     """It is ready once it has caught up, shows the models with their leak, and exposes its half of the metrics."""
     records = ledger_of(views, 0)
     running = start(Role.EVALUATOR, records[:50], records[50:])
-    wait_until(lambda: running.get("/readyz")[0] == 200, SECONDS, "the evaluator to be ready")
-    wait_until(lambda: joined(running), SECONDS, "a report")
+    wait_until(lambda: running.get("/readyz")[0] == 200, PATIENCE_SECONDS, "the evaluator to be ready")
+    wait_until(lambda: joined(running), PATIENCE_SECONDS, "a report")
     report = running.daemon.reports()[0]
     assert report.counts["predictions"] == sum(
         pane.n_predictions for view in views.values() for _, pane in view.series["churn", "1"].panes
@@ -179,7 +200,7 @@ def test_an_evaluator_judges_the_ledger(start: Start, views: dict[int, Partition
     def suspected() -> bool:
         return any(alert.name == "SentinelLeakageSuspected" for alert in running.daemon.reports()[0].alerts)
 
-    wait_until(suspected, SECONDS, "the leakage alert")
+    wait_until(suspected, PATIENCE_SECONDS, "the leakage alert")
     assert running.get("/livez")[0] == 200
     assert running.get("/models/churn/1")[0] == 200
     assert running.get("/audit")[0] == 200
@@ -213,13 +234,13 @@ def test_an_evaluator_waits_until_it_has_caught_up(start: Start, views: dict[int
     """While records are still to come it is alive, not ready, and judges nothing by a part of them."""
     running = start(Role.EVALUATOR, ledger_of(views, 0), ends=False)
     reader = running.readers[0]
-    wait_until(lambda: not reader.polls, SECONDS, "the records to be taken")
+    wait_until(lambda: not reader.polls, PATIENCE_SECONDS, "the records to be taken")
     status, reason = running.get("/readyz")
     assert (status, reason) == (503, "the summaries topic has not been read to its end yet\n")
     assert running.get("/livez")[0] == 200
     assert running.daemon.reports()[0].counts["predictions"] == 0
     reader.ends = True
-    wait_until(lambda: joined(running), SECONDS, "a report")
+    wait_until(lambda: joined(running), PATIENCE_SECONDS, "a report")
     assert running.get("/readyz")[0] == 200
 
 
@@ -228,14 +249,14 @@ def test_a_reload_keeps_the_reports_until_the_ledger_is_read_again(
 ) -> None:
     """The new graph reads from the beginning; what the former said stands meanwhile, its alerts go on."""
     running = start(Role.EVALUATOR, ledger_of(views, 0))
-    wait_until(lambda: joined(running), SECONDS, "a report")
+    wait_until(lambda: joined(running), PATIENCE_SECONDS, "a report")
     fired = [alert.fired_at for alert in running.daemon.reports()[0].alerts]
     running.daemon.reload()
     assert running.daemon.reports()[0].counts["joined"] > 0
     old, new = running.readers
     assert old.closed
     assert not new.closed
-    wait_until(lambda: running.get("/readyz")[0] == 200, SECONDS, "the new graph to be ready")
+    wait_until(lambda: running.get("/readyz")[0] == 200, PATIENCE_SECONDS, "the new graph to be ready")
     assert [alert.fired_at for alert in running.daemon.reports()[0].alerts][: len(fired)] == fired
 
 
@@ -244,7 +265,7 @@ def test_two_evaluators_say_the_same(start: Start, views: dict[int, PartitionVie
     reports = []
     for seed in (1, 2):
         running = start(Role.EVALUATOR, ledger_of(views, seed), name=f"state-{seed}")
-        wait_until(functools.partial(joined, running), SECONDS, "a report")
+        wait_until(functools.partial(joined, running), PATIENCE_SECONDS, "a report")
         reports.append(running.daemon.reports()[0])
     one, other = (msgspec.structs.replace(report, alerts=(), timeline=()) for report in reports)
     assert msgspec.json.encode(one) == msgspec.json.encode(other)
@@ -255,7 +276,9 @@ def test_a_collector_counts_and_judges_nothing(start: Start, world: TrainedWorld
     running = start(Role.COLLECTOR, web=', evaluator: "https://judge.test/"')
     for event in world.queue[:500]:
         assert running.sources[0].publish(event.kind, event.key, event.payload, event.at_us)
-    wait_until(lambda: sum(running.daemon.statistics().events.values()) >= 500, SECONDS, "events to be counted")
+    wait_until(
+        lambda: sum(running.daemon.statistics().events.values()) >= 500, PATIENCE_SECONDS, "events to be counted"
+    )
     assert running.get("/readyz")[0] == 200
     assert running.daemon.reports() == ()
     status, page = running.get("/")
@@ -294,7 +317,9 @@ def test_a_process_with_both_halves_judges_what_all_of_them_counted(
         assert running.sources[0].publish(event.kind, event.key, event.payload, event.at_us)
     n_here = sum(event.kind == "prediction" for event in world.queue)
     wait_until(
-        lambda: running.daemon.reports()[0].counts["predictions"] == n_here + elsewhere, SECONDS, "the counts of both"
+        lambda: running.daemon.reports()[0].counts["predictions"] == n_here + elsewhere,
+        PATIENCE_SECONDS,
+        "the counts of both",
     )
     assert running.get("/readyz")[0] == 200
     statistics = running.daemon.statistics()

@@ -20,7 +20,6 @@ from sentinel.config import load_config
 from sentinel.config.settings import Config
 from sentinel.errors import FatalError
 from sentinel.ingest.ledger import FencedError, LedgerError
-from sentinel.ingest.memory_ledger import MemoryLedger, MemoryLog
 from sentinel.pipeline.follower import Follower
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.published import Progress, progress_key, write_progress
@@ -28,6 +27,7 @@ from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.versioned.counting import count_batch
 from sentinel.pipeline.versioned.opened import Place
 from tests.pipeline import streams
+from tests.support.memory_ledger import MemoryLedger, MemoryLog
 
 TOPICS = ("scores", "results")
 CONFIG = """\

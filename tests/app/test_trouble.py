@@ -11,9 +11,8 @@ import pytest
 from sentinel.app import daemon as daemon_module
 from sentinel.errors import FatalError, StoreError
 from tests.app.conftest import RunningDaemon, TrainedWorld
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-SECONDS = 30.0
 MakeDaemon = Callable[[], RunningDaemon]
 
 
@@ -30,11 +29,11 @@ def test_wide_model_can_be_taken_out(
         wider.setattr("sentinel.app.collecting.row_bytes", lambda _: 256)
         running.daemon.start()
         running.publish(world.queue[:500])
-        wait_until(lambda: _predictions(running) > 0, SECONDS, "the first counts")
+        wait_until(lambda: _predictions(running) > 0, PATIENCE_SECONDS, "the first counts")
     running.daemon.reload()
     running.publish(world.queue)
     n_predictions = len(world.simulated.stream)
-    wait_until(lambda: _predictions(running) == n_predictions, SECONDS, "all predictions")
+    wait_until(lambda: _predictions(running) == n_predictions, PATIENCE_SECONDS, "all predictions")
     assert running.daemon.failure is None
 
 
@@ -54,7 +53,7 @@ def test_reload_that_fails_unforeseen_keeps_the_old_graph(
             running.daemon.reload()
     assert not running.daemon.statistics().reload_ok
     running.publish(world.queue[:200])
-    wait_until(lambda: _predictions(running) > 0, SECONDS, "counting to go on")
+    wait_until(lambda: _predictions(running) > 0, PATIENCE_SECONDS, "counting to go on")
 
 
 def test_reload_lets_the_old_graph_go(make_daemon: MakeDaemon) -> None:

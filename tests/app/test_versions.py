@@ -20,12 +20,11 @@ from sentinel.config import load_config
 from sentinel.diagnosis.report import Report
 from sentinel.ingest.ledger import Ledger, LedgerReader
 from sentinel.ingest.memory import MemorySource
-from sentinel.ingest.memory_ledger import MemoryLedger, MemoryLedgerReader, MemoryLog
 from sentinel.simulation.events import Event
 from tests.app.conftest import TrainedWorld
-from tests.support.process import wait_until
+from tests.support.memory_ledger import MemoryLedger, MemoryLedgerReader, MemoryLog
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
-SECONDS = 30.0
 CONFIG = """\
 apiVersion: sentinel/v1
 models:
@@ -100,7 +99,7 @@ class Deployment:
             lambda: any(
                 wanted.items() <= each.counts.items() for each in self._judge.reports() if each.version == version
             ),
-            SECONDS,
+            PATIENCE_SECONDS,
             f"{wanted} of version {version}",
         )
         return self.report(version)
@@ -194,7 +193,7 @@ def test_versions_roll_over(deploy: Deployment, world: TrainedWorld) -> None:
     before = same(new)
     deploy.reload(Role.ALL, "2")
     assert [report.version for report in deploy.daemons[Role.ALL].reports()] == ["2"]
-    wait_until(lambda: same(deploy.report("2")) == before, SECONDS, "the new version to go on")
+    wait_until(lambda: same(deploy.report("2")) == before, PATIENCE_SECONDS, "the new version to go on")
 
 
 @pytest.mark.parametrize("order", [(Role.COLLECTOR, Role.EVALUATOR), (Role.EVALUATOR, Role.COLLECTOR)])
@@ -216,7 +215,9 @@ def test_roles_may_be_reloaded_in_either_order(
         if number == 0 and role is Role.COLLECTOR:
             deploy.publish(events)
             deploy.wait("1", n_of(whole, "outcome", "1"), n_of(whole, "prediction", "1"))
-            wait_until(functools.partial(_foreign, deploy), SECONDS, "counts that the evaluator does not know yet")
+            wait_until(
+                functools.partial(_foreign, deploy), PATIENCE_SECONDS, "counts that the evaluator does not know yet"
+            )
     if order[0] is Role.EVALUATOR:
         deploy.publish(events)
     deploy.wait("2", n_of(whole, "outcome", "2"), n_of(whole, "prediction", "2"))
@@ -224,8 +225,8 @@ def test_roles_may_be_reloaded_in_either_order(
     before = same(deploy.report("2"))
     for role in order:
         deploy.reload(role, "2")
-    wait_until(lambda: len(deploy.daemons[Role.EVALUATOR].reports()) == 1, SECONDS, "the old version to leave")
-    wait_until(lambda: same(deploy.report("2")) == before, SECONDS, "the new version to go on")
+    wait_until(lambda: len(deploy.daemons[Role.EVALUATOR].reports()) == 1, PATIENCE_SECONDS, "the old version to leave")
+    wait_until(lambda: same(deploy.report("2")) == before, PATIENCE_SECONDS, "the new version to go on")
 
 
 def _foreign(deployment: Deployment) -> bool:

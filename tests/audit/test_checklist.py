@@ -34,7 +34,9 @@ def _answers(*results: CheckResult) -> dict[str, tuple[str, str]]:
 def test_every_check_answers_a_question() -> None:
     """A check that is in no question, or a question that asks a check there is not, is a gap in the list."""
     asked = {name for question in QUESTIONS for name in (*question.essential, *question.further)}
-    assert asked == {module.NAME for module in all_checks()}
+    there = {module.NAME for module in all_checks()}
+    assert sorted(there - asked) == [], "answers no question: name it in QUESTIONS of sentinel/audit/checklist.py"
+    assert sorted(asked - there) == [], "named in QUESTIONS of sentinel/audit/checklist.py, but no check"
 
 
 def test_a_clear_check_is_a_yes() -> None:

@@ -73,7 +73,7 @@ def test_coarse_inputs_raise_no_alarm() -> None:
         train, validation = frames
         assert not look(copies, validation, train).findings, seed
         common = np.isin(validation.x0, train.x0).mean()
-        n_over += common - train.x0.duplicated(keep=False).mean() >= 0.001
+        n_over += int(common - train.x0.duplicated(keep=False).mean() >= 0.001)
     assert n_over > 10
 
 

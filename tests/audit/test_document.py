@@ -11,9 +11,10 @@ import jsonschema
 import pytest
 
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.report.document import audit_schema, check_writable, from_json, read_report, to_json, write_whole
+from sentinel.audit.report.document import audit_schema, check_writable, from_json, read_report, to_json
 from sentinel.audit.report.reference import reference
 from sentinel.errors import CorruptArtifactError, FatalError
+from sentinel.whole_files import write_whole
 from tests.audit import reports
 
 

@@ -16,7 +16,7 @@ from sentinel.baseline.build import build_baseline
 from sentinel.baseline.evidence import AuditedFinding, AuditEvidence, StaticEvidence, Unaudited
 from sentinel.baseline.show import as_builtins, lines
 from sentinel.config import Model
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.summaries import wire
 from tests.baseline.frames import scored_rows, write
 

@@ -12,7 +12,8 @@ import pytest
 
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
-from sentinel.config.model import BuiltInSlices, Model
+from sentinel.config.model import Model
+from sentinel.config.slices import BuiltInSlices
 from sentinel.errors import BaselineError
 from sentinel.summaries.layout import N_SPECIAL
 

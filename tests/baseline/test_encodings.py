@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sentinel.audit.value_counts import SLOT_BITS, ValueCounts
+from sentinel.audit.features.value_counts import SLOT_BITS, ValueCounts
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
 from sentinel.baseline.encodings import Encodings
 from sentinel.baseline.evidence import BY_PERIOD
 from sentinel.baseline.show import lines
 from sentinel.config import Model
+from sentinel.config.alerts import Alerts
 from sentinel.config.durations import Duration
-from sentinel.config.model import Alerts, Outcome
+from sentinel.config.model import Outcome
 from sentinel.events.batch import F64
 from tests.baseline.frames import scored_rows, write
 

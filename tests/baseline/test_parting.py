@@ -15,8 +15,9 @@ import pytest
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
 from sentinel.baseline.sampling import BottomSample, RepeatedKeys
+from sentinel.config.columns import Columns
 from sentinel.config.durations import Duration
-from sentinel.config.model import Columns, Model, Outcome
+from sentinel.config.model import Model, Outcome
 from sentinel.events.schema import Task
 from sentinel.summaries.fingerprints import mix
 from tests.audit.parted import PartedEngine, mixed_files, mixed_model

@@ -10,7 +10,7 @@ import pytest
 
 from sentinel import cli
 from sentinel.baseline.artifact import Baseline
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.gap import compare
 from sentinel.simulation import simulate
 from sentinel.simulation.files import Files, write_files

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from sentinel.app.letters import Journal, Verdict, judge_letters
+from sentinel.app.journal import Journal
+from sentinel.app.letters import Resend, try_letters
 from sentinel.cli import main
 from sentinel.clock import ManualClock
 from sentinel.config.kafka import KafkaSource, Topics
@@ -84,7 +85,7 @@ def test_options_choose(
     config: Path, capsys: pytest.CaptureFixture[str], options: tuple[str, ...], offsets: list[int]
 ) -> None:
     """By reason, topic and time; the limit shows fewer and counts all."""
-    answer = json.loads(_run(capsys, "list", "--config", config, "--json", *options)[1])
+    answer = json.loads(_run(capsys, "list", "--config", config, "--format", "json", *options)[1])
     assert [int(one["letter"].rpartition("/")[2]) for one in answer["letters"]] == offsets
     assert sum(answer["counts"].values()) == (4 if "--limit" in options else len(offsets))
 
@@ -132,14 +133,12 @@ def test_every_reason_is_explained() -> None:
     assert all(each.meaning and each.mend for each in EXPLANATIONS.values())
 
 
-def _judged(
-    letters: list[DeadLetter], found: Mapping[int, Original | None], sent: Mapping[Place, str]
-) -> list[Verdict]:
+def _tried(letters: list[DeadLetter], found: Mapping[int, Original | None], sent: Mapping[Place, str]) -> list[Resend]:
     def fetch(places: Iterable[Place]) -> dict[Place, Original | None]:
         return {place: found.get(place.offset) for place in places}
 
     kept = [KeptDeadLetter(letter, NOW_US) for letter in letters]
-    return judge_letters(kept, KAFKA, CODEC, sent, fetch, ManualClock(NOW_US))
+    return try_letters(kept, KAFKA, CODEC, sent, fetch, ManualClock(NOW_US))
 
 
 def _original(offset: int, value: bytes | None, headers: Any = ()) -> Original:
@@ -164,9 +163,9 @@ def test_only_an_event_that_would_count_is_sent() -> None:
         6: _original(6, GOOD, [(REPLAYED_FROM, b"p/1/2")]),
         7: _original(7, GOOD),
     }
-    verdicts = _judged(letters, found, {Place("p", 1, 7): "written"})
-    assert [verdict.kept.letter.offset for verdict in verdicts if verdict.ready] == [1]
-    assert [verdict.why for verdict in verdicts[1:]] == [
+    tried = _tried(letters, found, {Place("p", 1, 7): "written"})
+    assert [each.kept.letter.offset for each in tried if each.ready] == [1]
+    assert [each.why for each in tried[1:]] == [
         "it is no longer in its topic (retention)",
         "duplicate_prediction_id: sending it again changes nothing",
         "it did not come from a topic of this configuration (HTTP, or another one): its client has to send it",

@@ -15,8 +15,8 @@ import pytest
 
 from sentinel import cli
 from sentinel.simulation import SCENARIOS
+from tests.support.process import PATIENCE_SECONDS
 
-TIMEOUT_SECONDS = 60.0
 Capture = pytest.CaptureFixture[str]
 
 
@@ -35,7 +35,7 @@ def _demo(scratch: Path, *arguments: str, before: Callable[[], object] | None = 
 
 def _finish(demo: subprocess.Popen[str]) -> tuple[str, str]:
     try:
-        return demo.communicate(timeout=TIMEOUT_SECONDS)
+        return demo.communicate(timeout=PATIENCE_SECONDS)
     finally:
         demo.kill()
         demo.wait()
@@ -50,6 +50,7 @@ def test_the_planted_leak_is_found_and_named(tmp_path: Path) -> None:
     verdict, told, rest = output.partition("The planted truth: ")
     assert told
     assert rest.startswith("target_leakage, by cancellation_calls\n")
+    assert "Where to look" not in rest  # nothing is served any more
     assert "target_leakage" in verdict.partition("Verdict")[2]
     assert "cancellation_calls" in verdict
     assert "(critical)" in verdict
@@ -89,6 +90,8 @@ def test_two_demos_in_one_directory_are_the_same(tmp_path: Path) -> None:
         output, errors = _finish(demo)
         assert demo.returncode == 0, errors
         told.append(re.findall(r"^\d+ predictions, \d+ with an outcome|^Verdict: \w+", output, re.MULTILINE))
+        kept = tmp_path / "kept"
+        assert output.endswith(f"The files are in {kept / 'data'}, the baseline is {kept / 'churn.baseline'}\n")
     assert told == [["20000 predictions, 20000 with an outcome", "Verdict: target_leakage"]] * 2
 
 

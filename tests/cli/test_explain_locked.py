@@ -14,7 +14,7 @@ import pytest
 from sentinel import cli
 from sentinel.app.remote import Access, fetch_reports, own_token
 from sentinel.config.secrets import Secret
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.diagnosis.words import explain
 from sentinel.errors import SourceError
 from tests.exposition.certificates import Authority

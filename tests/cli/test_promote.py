@@ -21,7 +21,8 @@ from sentinel.config.times import rfc3339
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.ingest.replay import ReplaySource
 from sentinel.pipeline.checkpoint import STATE_META, CheckpointMeta
-from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.progress import outcomes_through, settled_until
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
 from sentinel.simulation import simulate

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import msgspec
@@ -16,11 +15,8 @@ from sentinel import cli
 from sentinel.simulation import simulate
 from sentinel.simulation.files import write_files
 from tests.support.daemon import DaemonProcess, daemon_on
-from tests.support.process import free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, wait_until
 
-TIMEOUT_SECONDS = 60.0
-UP_SECONDS = 30.0
-PROMPT_SECONDS = 20.0
 """A stop may wait for a connection attempt of 10 s; Kubernetes grants 30 s."""
 
 
@@ -58,7 +54,7 @@ def _config(
 def _failed_start(config: Path) -> str:
     """Run a daemon that must end by itself with status 1; returns the line that says why."""
     command = [sys.executable, "-m", "sentinel", "run", "--config", str(config)]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=TIMEOUT_SECONDS)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE_SECONDS)
     assert (ended.returncode, ended.stdout) == (1, ""), ended.stderr
     assert ended.stderr.count("\n") == 1, ended.stderr
     assert ended.stderr.startswith("sentinel: ")
@@ -95,10 +91,9 @@ def test_a_taken_port_is_one_line(tmp_path: Path, baseline: Path) -> None:
         assert f"cannot listen on {listen}" in _failed_start(_config(tmp_path, baseline, listen=listen))
 
 
-def _stop_promptly(daemon: DaemonProcess, number: signal.Signals) -> None:
-    began = time.monotonic()
+def _stop(daemon: DaemonProcess, number: signal.Signals) -> None:
+    """Status 0 says that all of it stopped in the time that a stop has; what is cut off after it has status 1."""
     assert daemon.stop(number) == 0, daemon.log_tail()
-    assert time.monotonic() - began < PROMPT_SECONDS
 
 
 @pytest.mark.slow
@@ -108,19 +103,19 @@ def test_a_broker_that_never_answers_does_not_hold_up_the_stop(tmp_path: Path, b
         config = _config(tmp_path, baseline, broker_port=silent.getsockname()[1])
         with daemon_on(tmp_path, config) as daemon:
             daemon.start()
-            wait_until(lambda: daemon.status("/livez") == 200, UP_SECONDS, "the daemon to answer")
+            wait_until(lambda: daemon.status("/livez") == 200, PATIENCE_SECONDS, "the daemon to answer")
             assert daemon.status("/readyz") == 503
-            _stop_promptly(daemon, signal.SIGTERM)
+            _stop(daemon, signal.SIGTERM)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_broker_that_is_away_is_waited_for(tmp_path: Path, baseline: Path, number: signal.Signals) -> None:
-    """The daemon stays up, alive and not ready, says why, and still stops promptly with status 0."""
+    """The daemon stays up, alive and not ready, says why, and still stops in time, with status 0."""
     with daemon_on(tmp_path, _config(tmp_path, baseline)) as daemon:
         daemon.start()
-        wait_until(lambda: daemon.status("/livez") == 200, UP_SECONDS, "the daemon to answer")
-        wait_until(lambda: daemon.log_tail().count("source_error") > 1, UP_SECONDS, "a second attempt")
+        wait_until(lambda: daemon.status("/livez") == 200, PATIENCE_SECONDS, "the daemon to answer")
+        wait_until(lambda: daemon.log_tail().count("source_error") > 1, PATIENCE_SECONDS, "a second attempt")
         assert (daemon.status("/livez"), daemon.status("/readyz")) == (200, 503)
         assert daemon.status("/metrics") == 200
-        _stop_promptly(daemon, number)
+        _stop(daemon, number)
         assert "Traceback" not in daemon.log_tail(1_000)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sentinel.config import ConfigError, load_config
+from sentinel.config.shapes import SHAPES
 
 BAD = Path(__file__).parent / "bad"
 
@@ -82,9 +83,8 @@ MESSAGES = {
     "rows[0].id, $key)",
     "format_records_outcome": "10:43: source.kafka.formats.outcomes.records: an outcome needs outcome",
     "format_records_score": "10:46: source.kafka.formats.predictions.records: a prediction needs score or classes",
-    "format_shape": "10:28: source.kafka.formats.predictions.shape: must be one of canonical, fields, "
-    "cloudevents, kserve, seldon-v1, seldon-v2, open-inference, bentoml, sagemaker-capture, "
-    "sagemaker-ground-truth, not 'kserv' (did you mean 'kserve'?)",
+    "format_shape": "10:28: source.kafka.formats.predictions.shape: must be one of "
+    f"{', '.join(SHAPES)}, not 'kserv' (did you mean 'kserve'?)",
     "format_truth_as_predictions": "10:28: source.kafka.formats.predictions.shape: sagemaker-ground-truth "
     "holds outcomes",
     "format_truth_for_predictions": "10:46: source.kafka.formats.predictions.truth: truth is for outcomes; "

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from sentinel.config.model import BuiltInSlices, Model
+from sentinel.config.model import Model
+from sentinel.config.slices import BuiltInSlices
 
 
 def test_built_in_slices_are_on_unless_switched_off() -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support.process import PATIENCE_SECONDS
+
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 """The browser; None where none is installed."""
 _OPTIONS = (
@@ -39,7 +41,6 @@ for end, wanted in zip(sys.argv[1:3], (3, 4)):
     os.dup2(int(end), wanted)
 os.execv(sys.argv[3], sys.argv[3:])
 """
-_PATIENCE_SECONDS = 30.0
 
 
 class Browser:
@@ -95,7 +96,7 @@ class Browser:
         if self._session is not None:
             message["sessionId"] = self._session
         os.write(self._write, json.dumps(message).encode() + b"\0")
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             answer = self._receive()
             if answer.get("id") == number:
@@ -127,7 +128,7 @@ class Browser:
 
     def wait_loaded(self, what: str) -> None:
         """Wait until a page has loaded since the events were cleared."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not any(event.get("method") == "Page.loadEventFired" for event in self.events):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what} did not load")
@@ -171,7 +172,7 @@ class Browser:
         path.write_bytes(base64.b64decode(data))
 
     def _targets(self) -> list[dict[str, Any]]:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             found: list[dict[str, Any]] = self.call("Target.getTargets")["targetInfos"]
             if any(target["type"] == "page" for target in found):
@@ -180,7 +181,7 @@ class Browser:
 
     def _receive(self) -> dict[str, Any]:
         while b"\0" not in self._buffer:
-            ready, _, _ = select.select([self._read], [], [], _PATIENCE_SECONDS)
+            ready, _, _ = select.select([self._read], [], [], PATIENCE_SECONDS)
             read = os.read(self._read, 1 << 20) if ready else b""
             if not read:
                 raise TimeoutError("the browser does not answer")

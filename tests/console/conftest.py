@@ -11,7 +11,7 @@ import pytest
 
 from sentinel.app.register import Register
 from sentinel.clock import SystemClock
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.console.answering import Answering
 from sentinel.console.pages import POLICY, render_audit, render_model, render_overview, render_refused
 from sentinel.diagnosis.report import Report

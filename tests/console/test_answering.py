@@ -22,6 +22,7 @@ from tests.console.browser import Browser
 from tests.console.conftest import PASSWORD, READER, WRITER, Site
 from tests.console.markup import Page
 from tests.console.reports import EVIL, hostile, whole
+from tests.support.process import PATIENCE_SECONDS
 
 ALICE = Principal("alice", may_write=True, authenticated=True)
 BOB = Principal("bob", authenticated=True)
@@ -38,7 +39,7 @@ def ask(site: Site, path: str, token: str, **fields: str) -> tuple[int, str, Mes
     data = urlencode(fields).encode() if fields else None
     request = urllib.request.Request(f"{site.root}{path}", data, {"Authorization": f"Bearer {token}"})
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read().decode(), answer.headers
     except urllib.error.HTTPError as error:
         with error:

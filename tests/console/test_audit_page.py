@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from typing import Any
 
+import msgspec
 import pytest
 
 from sentinel.console.audit import PAGE
@@ -16,6 +17,7 @@ from sentinel.pipeline.audit_log import FIRST, KINDS, AuditEntry, Kind
 from tests.console.conftest import Site
 from tests.console.markup import Page
 from tests.console.reports import EVIL, whole
+from tests.support.process import PATIENCE_SECONDS
 
 TOLD: dict[Kind, dict[str, Any]] = {
     "acknowledgement": {
@@ -56,6 +58,13 @@ def test_every_kind_is_told_in_words() -> None:
     ):
         assert words in page.seen
     assert {"/models/a%2Fb/7", "/models/churn/7"} <= set(page.values("href"))
+
+
+def test_a_first_start_changes_nothing_that_is_known() -> None:
+    """It is told apart from a reload that found nothing new."""
+    told = {"succeeded": True, "changed": [], "sentinel": "2"}
+    first = msgspec.structs.replace(entry(1, "configuration", **told), who="start")
+    assert "taken up by sentinel 2; none before it is known" in render_audit([first], "0.1.0")
 
 
 @pytest.mark.parametrize(
@@ -126,7 +135,7 @@ def test_the_log_is_served_and_linked(site: Site) -> None:
         ("/models/churn/7", 200, 'href="/audit"'),
     ):
         try:
-            with urllib.request.urlopen(f"{site.root}{path}", timeout=5) as answer:
+            with urllib.request.urlopen(f"{site.root}{path}", timeout=PATIENCE_SECONDS) as answer:
                 told = answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:

@@ -19,7 +19,7 @@ from tests.support import tools
 from tests.support.daemon import daemon_on
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.kafka_jars import fetch_jars
-from tests.support.process import ServerError
+from tests.support.process import PATIENCE_SECONDS, ServerError
 
 FOLDER = tools.ROOT / "deploy/compose"
 COMPOSE = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
@@ -50,7 +50,7 @@ def test_it_keeps_the_compose_specification() -> None:
     """The published schema finds nothing."""
     check = tools.need("check-jsonschema", "compose.yaml is not held against its schema")
     command = [check, "--builtin-schema", "vendor.compose-spec", str(FOLDER / "compose.yaml")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stdout
 
 
@@ -115,7 +115,7 @@ def test_kafka_takes_its_configuration(tmp_path: Path) -> None:
     lines = [f"{name.removeprefix('KAFKA_').lower().replace('_', '.')}={value}" for name, value in settings.items()]
     properties.write_text("\n".join(lines))
     tool = [java, "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(properties)]
-    done = subprocess.run(tool, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(tool, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"cluster.id={cluster}" in (tmp_path / "data/meta.properties").read_text()
     advertised = dict(each.split("://") for each in settings["KAFKA_ADVERTISED_LISTENERS"].split(","))

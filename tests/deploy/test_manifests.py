@@ -15,6 +15,7 @@ import sentinel
 from sentinel import cli
 from tests.helm import chart
 from tests.support import kubernetes, tools
+from tests.support.process import PATIENCE_SECONDS
 from tests.support.prometheus import check_with
 
 DEPLOY = tools.ROOT / "deploy"
@@ -27,7 +28,7 @@ def built() -> dict[tuple[str, str], dict[str, Any]]:
     """The example overlay, by kind and name without the hash that kustomize adds to a ConfigMap's."""
     own = tools.find("kustomize")
     command = [own, "build"] if own else [tools.need("kubectl", "plain manifests are not built"), "kustomize"]
-    done = subprocess.run([*command, OVERLAY], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*command, OVERLAY], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     manifests = list(yaml.load_all(done.stdout, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
     return {(each["kind"], each["metadata"]["name"]): each for each in manifests}

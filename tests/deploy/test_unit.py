@@ -11,6 +11,7 @@ from pathlib import Path
 
 from sentinel.app.daemon import STOP_SECONDS
 from tests.support import tools
+from tests.support.process import PATIENCE_SECONDS
 
 UNIT = tools.ROOT / "deploy/systemd/sentinel.service"
 DOCKERFILE = tools.ROOT / "deploy/Dockerfile"
@@ -29,7 +30,7 @@ def unit() -> configparser.RawConfigParser:
 def analyze(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run systemd-analyze."""
     program = tools.need("systemd-analyze", "the unit is not verified")
-    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
 
 
 def test_it_starts_what_the_image_starts() -> None:

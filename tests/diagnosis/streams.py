@@ -13,7 +13,7 @@ import pyarrow as pa
 from sentinel.baseline.artifact import Baseline
 from sentinel.baseline.build import build_baseline
 from sentinel.config import load_config
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.config.times import rfc3339
 from sentinel.diagnosis.alerts import AlertBook
 from sentinel.diagnosis.report import Alert, Verdict
@@ -60,11 +60,11 @@ def watch(scenario: str) -> Watched:
         model = load_config(files.config).models[0]
         baseline = build_baseline(model, files.validation, manifest=files.manifest, now_us=0)
     codec = ArrowCodec(baseline.layout.schema, Columns())
-    labelled, refused = codec.labelled(pa.Table.from_pandas(simulated.stream, preserve_index=False))
-    assert labelled is not None
+    offline, refused = codec.offline_rows(pa.Table.from_pandas(simulated.stream, preserve_index=False))
+    assert offline is not None
     assert not refused
-    rows = bin_predictions(baseline.layout, labelled.predictions)
-    rows["outcome"], rows["outcome_at"] = labelled.outcomes, labelled.outcome_at
+    rows = bin_predictions(baseline.layout, offline.predictions)
+    rows["outcome"], rows["outcome_at"] = offline.outcomes, offline.outcome_at
     arrived, asked = rows[np.argsort(rows["outcome_at"], kind="stable")], rows[np.argsort(rows["predicted_at"])]
     panes, book, n_asked = PaneBook(baseline.layout, HOUR_US, 64), AlertBook(), 0
     for start in range(0, len(arrived), LOOK_OUTCOMES):

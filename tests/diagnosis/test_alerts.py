@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.alerts import AlertBook
 from sentinel.diagnosis.conditions import conditions
 from sentinel.diagnosis.report import Alert, Cause, Verdict
@@ -155,6 +155,61 @@ def test_flapping_keeps_one_alert() -> None:
     assert len(of(after(*[BAD, GOOD] * 5), "SentinelOfflineOnlineGap")) == 1
 
 
+def test_a_page_stays_one_while_leakage_is_likelier_than_not() -> None:
+    """A probability that goes up and down about .8 pages once; below .5 the page is resolved, and so is what warned."""
+    hovering = [leaning(0.9)] * 3 + [leaning(0.6)] * 4
+    (page,) = of(after(*hovering * 3), "SentinelLeakageSuspected")
+    assert (page.severity, page.resolved_at) == ("critical", None)
+    assert "leakage in the offline estimate (60%)" in page.summary
+    (ended,) = of(after(*hovering, *[leaning(0.4)] * 3), "SentinelLeakageSuspected")
+    assert ended.resolved_at == "2026-11-26T12:09:00Z"
+
+
+def test_a_page_is_lowered_when_its_gap_is_no_longer_from_launch() -> None:
+    """However probable a leak stays, three looks at which the launch is not proven make the page a warning."""
+    evaluation, verdict, counts = leaning(0.9)
+    launch = msgspec.structs.replace(evaluation.launch, alarm=False)
+    later = (msgspec.structs.replace(evaluation, launch=launch), verdict, counts)
+    page, warning = of(after(*[leaning(0.9)] * 3, *[later] * 3), "SentinelLeakageSuspected")
+    assert (page.severity, warning.severity) == ("critical", "warning")
+    assert page.resolved_at == warning.fired_at == "2026-11-26T12:05:00Z"
+
+
+def fallen(log_evidence: float, cause: Cause = Cause.INSUFFICIENT_EVIDENCE) -> Look:
+    """A look at a gap that is below the gate of 4.6 again, where this cause is named."""
+    evaluation, verdict, counts = leaning(0.0)
+    auc, *rest = evaluation.findings
+    lower = msgspec.structs.replace(auc, alarm=False, log_evidence=log_evidence)
+    changed = msgspec.structs.replace(evaluation, findings=(lower, *rest))
+    return changed, msgspec.structs.replace(verdict, cause=cause), counts
+
+
+def test_a_gap_that_hovers_at_the_gate_is_one_alert() -> None:
+    """Between the odds that warn (evidence 3.0) and the gate (4.6) nothing fires and nothing that fired is resolved."""
+    hovering = [BAD, *[fallen(3.1)] * 4] * 3
+    (alert,) = of(after(*hovering), "SentinelOfflineOnlineGap")
+    assert alert.resolved_at is None
+    assert of(after(*[fallen(3.1)] * 4), "SentinelOfflineOnlineGap") == []
+    (ended,) = of(after(BAD, *[fallen(3.1)] * 4, *[fallen(2.9)] * 3), "SentinelOfflineOnlineGap")
+    assert ended.resolved_at == "2026-11-26T12:07:00Z"
+
+
+def test_a_release_of_ones_own_holds() -> None:
+    """With a release of 4 the same evidence of 3.1 resolves after three looks."""
+    book = AlertBook()
+    for minute, (evaluation, verdict, counts) in enumerate([BAD, *[fallen(3.1)] * 3]):
+        book = book.advance(grown(evaluation, minute), verdict, counts, f"2026-11-26T12:{minute:02}:00Z", release=4.0)
+    assert [alert.resolved_at for alert in of(book, "SentinelOfflineOnlineGap")] == ["2026-11-26T12:03:00Z"]
+
+
+def test_a_suspicion_hovers_with_its_gap_but_not_against_another_cause() -> None:
+    """Below the gate no cause is named, and the leak's page stays; where drift is named it is resolved."""
+    suspected = [leaning(0.9)] * 3
+    assert of(after(*suspected, *[fallen(3.1)] * 4), "SentinelLeakageSuspected")[0].resolved_at is None
+    ended = after(*suspected, *[fallen(3.1, Cause.CONCEPT_DRIFT)] * 3)
+    assert of(ended, "SentinelLeakageSuspected")[0].resolved_at == "2026-11-26T12:05:00Z"
+
+
 def test_advancing_leaves_the_old_book() -> None:
     """The book before a look is as it was."""
     before = after(GOOD)
@@ -170,7 +225,7 @@ def test_quiet_stream_has_no_alert() -> None:
 def test_outcomes_missing() -> None:
     """Predictions past their horizon without any outcome are said so, with the ids as first suspect."""
     evaluation, verdict, _ = GOOD
-    counts = {"predictions": 500, "joined": 0, "unlabelled": 300, "waiting_outcomes": 40}
+    counts = {"predictions": 500, "joined": 0, "unjoined": 300, "waiting_outcomes": 40}
     (alert,) = of(after(*[(evaluation, verdict, counts)] * 3), "SentinelOutcomesMissing")
     assert "do the ids agree?" in alert.summary
     assert of(after(*[(evaluation, verdict, {**counts, "joined": 1})] * 3), "SentinelOutcomesMissing") == []

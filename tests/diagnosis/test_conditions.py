@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.conditions import Condition, conditions
 from sentinel.diagnosis.report import Cause, Verdict
 from sentinel.diagnosis.verdict import diagnose

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import Evidence, gather
 from sentinel.diagnosis.proofs import find_proofs
 from sentinel.diagnosis.signatures import read_signals

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from sentinel.baseline.evidence import BY_PERIOD, EncodedOutcome, StaticEvidence
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import Evidence, gather
 from sentinel.diagnosis.proofs import find_proofs
 from sentinel.diagnosis.report import Cause

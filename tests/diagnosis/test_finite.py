@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.verdict import diagnose
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.summaries.layout import BIN_ABOVE, BIN_MISSING

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import BROAD_DRIFT, REVERSIBLE_AUC, Evidence, gather
 from sentinel.diagnosis.proofs import Proof
 from sentinel.diagnosis.report import Cause

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.report import Verdict
 from sentinel.diagnosis.verdict import diagnose
 from sentinel.evaluation.evaluate import evaluate

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.conditions import conditions
 from sentinel.diagnosis.evidence import Evidence, Suspect, find_suspects, gather, is_mix
 from sentinel.diagnosis.report import Cause

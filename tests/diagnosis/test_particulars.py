@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from sentinel.diagnosis import particulars
 from sentinel.evaluation.findings import Change, Counterfactual, Finding, Maturity, Overlap, Parts, Value
 
@@ -83,3 +85,6 @@ def test_outcome_delay_is_told_in_round_ages() -> None:
         "outcomes take 2.0 times as long as offline",
     ]
     assert list(particulars.maturity(Maturity(seconds=None))) == []
+    for p_value in (1e-3, None):  # by chance once in a thousand, or not tested
+        calm = msgspec.structs.replace(found, delay_p_value=p_value)
+        assert not any("as long" in line for line in particulars.maturity(calm))

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sentinel.baseline.evidence import StaticEvidence
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import BROAD_DRIFT, Evidence, gather
 from sentinel.diagnosis.proofs import (
     BACKFILL_P,
@@ -107,6 +107,7 @@ def proven(*features: FeatureFinding, repairs: tuple[Counterfactual, ...] = ()) 
         (repair(lower=None, upper=None, explained=None), []),
         (repair(cause="selection_optimism", explained=EXPECTED_EXPLAINS), [{Cause.SELECTION_OPTIMISM}]),
         (repair(cause="selection_optimism", explained=EXPECTED_EXPLAINS - EPSILON), []),  # reckoned, not measured
+        (repair(cause="selection_optimism", upper=1.0 - EPSILON), []),  # surely not all of the gap
     ],
 )
 def test_a_repair_proves_its_cause(found: Counterfactual, expected: list[set[Cause]]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinel.baseline.evidence import StaticEvidence
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import HINT, LEVEL_SHIFT, RATE_SHIFT, Evidence, gather
 from sentinel.diagnosis.quiet import (
     COPIES,

@@ -8,7 +8,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import Evidence, gather
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import FAMILIES, NAMED, Scorecard, Weights, build

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sentinel.baseline.evidence import StaticEvidence
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import find_suspects
 from sentinel.diagnosis.report import Cause, Verdict
 from sentinel.diagnosis.verdict import PROMOTED, diagnose, leakage_probability

@@ -1,10 +1,12 @@
-"""The fenced blocks of the documents."""
+"""The fenced blocks of the documents, and the programs beside them."""
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
@@ -31,3 +33,13 @@ def blocks(*languages: str) -> Iterator[Block]:
 def named(path: Path) -> str:
     """A document as people name it."""
     return path.relative_to(ROOT).as_posix()
+
+
+def load(path: Path) -> ModuleType:
+    """A program that is in no package, as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

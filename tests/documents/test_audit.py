@@ -25,7 +25,11 @@ _ROW = re.compile(r"^\| `(\w+)` \| (.{20,}) \| (.+) \| (\w+) \|$", re.MULTILINE)
 def test_every_check_is_explained() -> None:
     """The explanation has a row for each module of the checks, in which nothing is left out, and for no other."""
     told = _ROW.findall(EXPLANATION.read_text(encoding="utf-8"))
-    assert sorted(name for name, *_ in told) == [check.NAME for check in all_checks()]
+    names = [name for name, *_ in told]
+    assert len(names) == len(set(names))
+    there = {check.NAME for check in all_checks()}
+    assert sorted(there - set(names)) == [], "no complete row in the table of checks in docs/explanation/audit.md"
+    assert sorted(set(names) - there) == [], "in the table of checks in docs/explanation/audit.md, but no check"
     assert {gravest for *_, gravest in told} <= set(SEVERITIES)
 
 

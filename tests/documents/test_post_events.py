@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from tests.documents.fences import ROOT, blocks
 from tests.exposition.posted import logged, taking
 

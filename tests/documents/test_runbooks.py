@@ -110,7 +110,7 @@ def test_every_query_of_the_documents_parses(prometheus_programs: None, tmp_path
         for rule in RECORDS:
             bare = bare.replace(rule.name, "")
         for name, matchers in re.findall(r"\b(sentinel_\w+)(?:\{([^}]*)\})?", bare):
-            base = name.removesuffix("_bucket") if name.endswith("_bucket") else name
+            base = name if name in declared else re.sub("_(sum|count|bucket)$", "", name)
             assert base in declared, query
             assert set(re.findall(r"(\w+)\s*(?:=|!)", re.sub(r'"[^"]*"', "", matchers))) <= declared[base] | own, query
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from tests.documents.fences import ROOT
+from tests.documents.fences import ROOT, load
 
 DOCS = ROOT / "docs"
 
@@ -24,12 +23,7 @@ def test_every_document_is_in_the_navigation() -> None:
 @pytest.fixture(scope="module")
 def hooks() -> ModuleType:
     """What mkdocs calls while it builds."""
-    spec = importlib.util.spec_from_file_location("hooks", DOCS / "hooks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(DOCS / "hooks.py")
 
 
 def _page(path: str) -> SimpleNamespace:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 from sentinel.cli import main
 from sentinel.cli.demo import SEED
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
-from tests.documents.fences import ROOT, blocks
+from tests.documents.fences import ROOT, blocks, load
+from tests.documents.transcripts import missing
 
 NUMBERS = ROOT / "docs/explanation/numbers.md"
 SHOWN = {
@@ -20,16 +23,25 @@ SHOWN = {
 }
 
 
-def _shown() -> Iterator[tuple[str, str]]:
-    """Each line of the outputs that are shown, with its document; an ellipsis stands for anything."""
+def _shown() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The lines of each output that is shown, with its document; an ellipsis stands for anything."""
     for block in blocks(""):
         if block.text.startswith(SHOWN.get(block.document.name, ("\0",))):
-            yield from ((block.document.name, line) for line in block.text.splitlines() if line and line != "...")
+            yield block.document.name, tuple(block.text.splitlines())
+
+
+def _causes_of_the_alert() -> dict[str, str]:
+    """Causes and their percentages in the alert that the README quotes."""
+    quoted = [
+        line[2:] for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("> ")
+    ]
+    listed = " ".join(quoted).partition("Causes by probability: ")[2]
+    return dict(re.findall(r"(\w+) ([\d.]+)%", listed))
 
 
 @pytest.mark.slow
 def test_what_is_shown_of_the_demonstration_is_what_it_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The scenario is written to files and replayed; what a document shows of its verdict is in the output."""
+    """The scenario is written to files and replayed: what documents show of its verdict, and the picture, are of it."""
     data = tmp_path / "data"
     files = ["--config", str(data / "sentinel.yaml"), "--quiet"]
     baseline = str(tmp_path / "churn.baseline")
@@ -38,11 +50,19 @@ def test_what_is_shown_of_the_demonstration_is_what_it_says(tmp_path: Path, caps
     assert main(["simulate", "--scenario", "target_leakage", "--seed", str(SEED), "--output", str(data)]) == 0
     assert main(["baseline", "build", *files, *build, *described]) == 0
     capsys.readouterr()
-    assert main(["replay", *files, "--baseline", baseline, "--stream", str(data / "stream.parquet")]) == 0
-    said = capsys.readouterr().out.splitlines()
+    report = tmp_path / "report.json"
+    played = ["--stream", str(data / "stream.parquet"), "--report", str(report)]
+    assert main(["replay", *files, "--baseline", baseline, *played]) == 0
+    said = capsys.readouterr().out
     shown = list(_shown())
     assert {document for document, _ in shown} == set(SHOWN)
-    assert [(document, line) for document, line in shown if line not in said] == []
+    assert [(document, lacking) for document, lines in shown if (lacking := missing(lines, said))] == []
+    probabilities = json.loads(report.read_text(encoding="utf-8"))["verdict"]["probabilities"]
+    quoted = _causes_of_the_alert()
+    assert len(quoted) == 3
+    assert quoted == {cause: f"{100 * probabilities[cause]:.4g}" for cause in quoted}  # as Prometheus rounds shares
+    drawn = load(ROOT / "docs/picture.py").draw(json.loads(report.read_text(encoding="utf-8")))
+    assert drawn == (ROOT / "docs/images/gap.svg").read_text(encoding="utf-8"), "python docs/picture.py draws it anew"
 
 
 def test_the_example_of_the_numbers_computes() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pkgutil
+import json
 
-from sentinel.config.model import Alerts
-from sentinel.diagnosis import quiet, second, signatures
+from sentinel.cli.benchmark import SEED
+from sentinel.config.alerts import Alerts
+from sentinel.diagnosis import quiet, second
 from sentinel.diagnosis.proofs import (
     BACKFILL_P,
     BEYOND_DOUBT,
@@ -17,6 +18,7 @@ from sentinel.diagnosis.proofs import (
 )
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import REACH
+from sentinel.diagnosis.signatures import all_signatures
 from sentinel.evaluation.launch import CONFIRMATION_FACTOR, LATER_SHARE
 from sentinel.evaluation.stuck_scores import LEAST_BINS, NARROW, SPREAD, STANDS_OUT, STUCK
 from sentinel.summaries.copied_outcomes import LEAST_PER_CLASS, LEAST_ROWS
@@ -27,8 +29,8 @@ PAGE = (ROOT / "docs" / "explanation" / "verdict.md").read_text(encoding="utf-8"
 
 def test_every_signature_is_explained() -> None:
     """Each module of signatures has a row in the table of the evidence."""
-    names = {module.name for module in pkgutil.iter_modules(signatures.__path__)} - {"signal"}
-    assert {name for name in names if f"| `{name}` |" not in PAGE} == set()
+    unexplained = [name for name in all_signatures() if f"| `{name}` |" not in PAGE]
+    assert unexplained == [], f"docs/explanation/verdict.md, The evidence: no row that begins with {unexplained}"
 
 
 def test_every_cause_is_named() -> None:
@@ -48,3 +50,11 @@ def test_quoted_settings_are_the_defaults() -> None:
     assert (LEAST_ROWS, LEAST_PER_CLASS) == (100, 10)
     assert (BACKFILL_P, FEWEST_TIMES, LEAST_AFTER, RANGE_RISE) == (1e-4, 50, 0.01, 0.5)
     assert (quiet.LEAST_SERVED, quiet.LEAST_COVERAGE) == (50, 0.8)
+
+
+def test_the_scoreboard_is_of_the_shipped_scorecard() -> None:
+    """The page names its digest, the streams of each generator that it was trained on, and the seed of those judged."""
+    file = json.loads((ROOT / "sentinel/diagnosis/scorecard.json").read_text(encoding="utf-8"))
+    assert f"(digest `{file['digest']}`)" in PAGE
+    assert f"{file['trained']['trials']} streams of each of the other three generators" in PAGE
+    assert f"(seed {SEED}) on the shipped scorecard" in PAGE

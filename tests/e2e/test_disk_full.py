@@ -10,15 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sentinel.cli import main
-from sentinel.simulation import simulate
 from sentinel.simulation.events import Event, events
-from sentinel.simulation.files import write_files
+from tests.e2e.worlds import make_world
 from tests.support.daemon import DaemonProcess, daemon_on, produce, write_config
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.process import wait_until
 
-SECONDS = 60.0
+SECONDS = 180.0
 SMALL, ENOUGH = "1MiB", "1GiB"  # for one store; the events of these tests take about 3 MiB
 pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -50,17 +48,14 @@ class Setting:
 @pytest.fixture
 def setting(tmp_path: Path, kafka_broker: KafkaBroker) -> Setting:
     """One partition, and events that are all still waiting or counted when they have been read."""
-    simulated = simulate("clean", seed=9, n_train=2_000, n_validation=2_000, n_stream=20_000)
-    files = write_files(simulated, tmp_path / "data")
-    baseline = tmp_path / "model.baseline"
-    arguments = ["--config", str(files.config), "--validation", str(files.validation), "--output", str(baseline)]
-    assert main(["baseline", "build", *arguments]) == 0
+    world = make_world(tmp_path, "clean", seed=9, n_stream=20_000)
+    simulated = world.simulated
     topics = (unique_name("predictions"), unique_name("outcomes"))
     for topic in topics:
         kafka_broker.create_topic(topic, 1)
     config = write_config(
         tmp_path / "sentinel.yaml",
-        baseline=baseline,
+        baseline=world.baseline,
         state=tmp_path / "state",
         broker=kafka_broker,
         topics=topics,

@@ -8,29 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from sentinel.cli import main
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
-from sentinel.simulation import simulate
 from sentinel.simulation.events import Event, events
-from sentinel.simulation.files import write_files
+from tests.e2e.worlds import JOIN_SECONDS, make_world
 from tests.support.daemon import daemon_on, produce, write_config
 from tests.support.kafka_broker import KafkaBroker, unique_name
 
 PARTITIONS = 3
 KILLS = 5
-JOIN_SECONDS = 90.0
 
 
 @pytest.mark.kafka
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(900)
 def test_killed_daemon_counts_what_an_undisturbed_one_counts(tmp_path: Path, kafka_broker: KafkaBroker) -> None:
     """Killed at random moments while events flow, the daemon ends with the very bytes of one that was left alone."""
-    simulated = simulate("clean", seed=5, n_train=2_000, n_validation=2_000, n_stream=12_000)
-    files = write_files(simulated, tmp_path / "data")
-    baseline = tmp_path / "model.baseline"
-    arguments = ["--config", str(files.config), "--validation", str(files.validation), "--output", str(baseline)]
-    assert main(["baseline", "build", *arguments]) == 0
+    world = make_world(tmp_path, "clean", seed=5, n_stream=12_000)
+    simulated = world.simulated
     topics = (unique_name("predictions"), unique_name("outcomes"))
     for topic in topics:
         kafka_broker.create_topic(topic, PARTITIONS)
@@ -41,7 +35,7 @@ def test_killed_daemon_counts_what_an_undisturbed_one_counts(tmp_path: Path, kaf
     def config(name: str) -> Path:
         return write_config(
             tmp_path / f"{name}.yaml",
-            baseline=baseline,
+            baseline=world.baseline,
             state=tmp_path / name,
             broker=kafka_broker,
             topics=topics,

@@ -22,7 +22,7 @@ from tests.support.daemon import daemon_on, produce, write_config
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.process import wait_until
 
-SECONDS = 60.0
+SECONDS = 180.0
 N_PARTITIONS = 2
 MARK = "jane-doe-0781120"
 NUMBER = 918273.645

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
 import pytest
 
-from sentinel.app.models import watch
-from sentinel.app.replay import replay
-from sentinel.baseline.artifact import Baseline
-from sentinel.cli import main
-from sentinel.clock import SystemClock
-from sentinel.config import load_config
-from sentinel.diagnosis.report import to_json
-from sentinel.events.codecs.arrow import ArrowCodec
-from sentinel.ingest.replay import ReplaySource
-from sentinel.simulation import simulate
 from sentinel.simulation.events import events
-from sentinel.simulation.files import write_files
+from tests.e2e.worlds import make_world
 from tests.support.daemon import DaemonProcess, daemon_on, produce, write_config
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.process import wait_until
 
-SECONDS = 60.0
+SECONDS = 180.0
 N_PARTITIONS = 4
 
 
@@ -38,15 +27,8 @@ def total(daemons: list[DaemonProcess], metric: str) -> int:
 @pytest.mark.slow
 def test_collectors_and_an_evaluator_find_what_a_replay_finds(tmp_path: Path, kafka_broker: KafkaBroker) -> None:
     """Findings to the last digit; every event is counted in one collector; an evaluator that starts late agrees."""
-    simulated = simulate("target_leakage", seed=11, n_train=2_000, n_validation=2_000, n_stream=5_000)
-    files = write_files(simulated, tmp_path / "data")
-    path = tmp_path / "model.baseline"
-    arguments = ["--quiet", "--config", str(files.config), "--validation", str(files.validation)]
-    assert main(["baseline", "build", *arguments, "--output", str(path)]) == 0
-    model = watch(load_config(files.config).models[0], Baseline.load(path))
-    codec = ArrowCodec(model.plan.layout.schema, model.settings.columns)
-    source = ReplaySource(files.stream, files.stream, codec, model.settings.columns)
-    replayed = json.loads(to_json(replay(model, source, SystemClock())))
+    world = make_world(tmp_path, "target_leakage", seed=11, n_stream=5_000)
+    simulated, replayed = world.simulated, world.replayed()
 
     topics = (unique_name("predictions"), unique_name("outcomes"))
     for topic in topics:
@@ -58,7 +40,7 @@ def test_collectors_and_an_evaluator_find_what_a_replay_finds(tmp_path: Path, ka
     def process(name: str, role: str) -> DaemonProcess:
         config = write_config(
             tmp_path / f"{name}.yaml",
-            baseline=path,
+            baseline=world.baseline,
             state=tmp_path / name,
             broker=kafka_broker,
             topics=topics,

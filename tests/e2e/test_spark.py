@@ -105,7 +105,7 @@ def test_killed_spark_job_on_unkeyed_topics_counts_what_a_collector_counts(
     assert _panes([counted]) == _panes(expected)
     assert counted.tally.to_bytes() == add_up(view.tally for view in expected).to_bytes()
     tally = counted.tally
-    assert {name for (_, _, name), n in tally.models.items() if n} >= {"joined", "matured", "unlabelled"}
+    assert {name for (_, _, name), n in tally.models.items() if n} >= {"joined", "matured", "unjoined"}
     assert min(tally.events["outcome", result] for result in ("late", "orphaned", "corrected", "duplicate")) > 0
     assert set(tally.dead_letters) >= {"not_json", "empty_value", "expired", "duplicate_prediction_id"}
 

@@ -19,7 +19,7 @@ from tests.support.real_streams import real_stream
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "alerts.yaml"
 PARTITIONS = 4
-ALERT_SECONDS = 60.0
+ALERT_SECONDS = 180.0
 LEAKAGE = "SentinelLeakageSuspected"
 
 

@@ -24,11 +24,11 @@ from sentinel.config.kafka import Topics
 from sentinel.ingest.kafka_ledger import KafkaLedger
 from sentinel.ingest.kafka_ledger_reader import KafkaLedgerReader
 from sentinel.ingest.ledger import LedgerReader
-from sentinel.ingest.memory_ledger import MemoryLedger, MemoryLedgerReader, MemoryLog
 from sentinel.pipeline.published import progress_key, read_progress
 from tests.e2e.member import Collector, settings
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.layouts import REGIONS
+from tests.support.memory_ledger import MemoryLedger, MemoryLedgerReader, MemoryLog
 from tests.support.process import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -36,7 +36,7 @@ N_PARTITIONS = 4
 N_PREDICTIONS = 1_500
 STEP_SECONDS = 60
 DAY_SECONDS = 86_400
-WAIT_SECONDS = 40.0
+WAIT_SECONDS = 120.0
 Written = tuple[str, str, bytes, int]
 """Role, id, payload, and when: milliseconds since the epoch."""
 
@@ -165,9 +165,9 @@ class Stage:
             return Followed(MemoryLedgerReader(log), self.ends).counts()
 
     def _reached(self, collector: Collector) -> bool:
-        opened = collector.loop._partitions
-        return len(opened) == N_PARTITIONS and all(
-            opened[number].positions == positions for number, positions in self.ends.items()
+        started = collector.loop._partitions.started
+        return len(started) == N_PARTITIONS and all(
+            started[number].positions == positions for number, positions in self.ends.items()
         )
 
 
@@ -242,7 +242,7 @@ def test_a_member_that_wakes_up_finds_itself_replaced(stage: Stage) -> None:
 
 def test_a_claim_by_somebody_else_is_survived(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Fenced in the middle, an owner that still has the partition claims it back and goes on from its own state."""
-    monkeypatch.setattr("sentinel.pipeline.loop.FENCED_SECONDS", 1.0)
+    monkeypatch.setattr("sentinel.pipeline.takeovers.FENCED_SECONDS", 1.0)
     events = stream(3)
     half = len(events) // 2
     with contextlib.ExitStack() as stack:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.config.times import rfc3339
 from sentinel.evaluation.change import judge_change, weigh_change
 from sentinel.evaluation.findings import Change

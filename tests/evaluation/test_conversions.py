@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation, Finding
 from sentinel.evaluation.maturity import Cohorts, find_ages

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.bin_names import bin_name
-from sentinel.evaluation.candidates import Place, candidates_of, edge_texts, label
+from sentinel.evaluation.candidates import Place, candidates_of, edge_texts, place_name
 from sentinel.evaluation.discovery import MOST_STATEMENTS, discover
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.stats.losses import log_losses
@@ -129,7 +129,7 @@ def test_statements_are_few_and_about_different_values() -> None:
     found = discover(OFFLINE, count(LAYOUT, worsened(somewhere, 0.25)), ALERTS)
     assert {f.slice for f in found} >= {f"x{j}=[0.4,0.5)" for j in range(3)}
     assert len(found) <= MOST_STATEMENTS
-    places = {label(LAYOUT, place): place for place in candidates_of(LAYOUT).places}
+    places = {place_name(LAYOUT, place): place for place in candidates_of(LAYOUT).places}
     named = [places[f.slice] for f in found]
     assert not any(a.overlaps(b) for i, a in enumerate(named) for b in named[:i])
 
@@ -164,7 +164,7 @@ def test_configured_slices_are_no_candidates() -> None:
             SliceColumn(name="plan", columns=("plan",), values=("pro",)),
         ),
     )
-    names = {label(layout, place) for place in candidates_of(layout).places}
+    names = {place_name(layout, place) for place in candidates_of(layout).places}
     every = {"age=[30,45)", "age=[45,90]", "age=[18,45)", "age=[18,90]", "age=(invalid)", "age=(below)", "age=(above)"}
     assert names == every | {"plan=basic", "plan=(unseen)", "plan=(invalid)"}
 
@@ -172,7 +172,9 @@ def test_configured_slices_are_no_candidates() -> None:
 def test_special_bins_and_categories_have_names() -> None:
     """What is no ordinary value is named in words, in brackets; a category without a name of its own is other."""
     layout = small_layout(slices=())
-    names = [label(layout, Place((at,), ((bin_number, bin_number + 1),))) for at in (0, 2) for bin_number in range(5)]
+    names = [
+        place_name(layout, Place((at,), ((bin_number, bin_number + 1),))) for at in (0, 2) for bin_number in range(5)
+    ]
     assert names[:5] == ["age=(missing)", "age=(invalid)", "age=(below)", "age=(above)", "age=[18,30)"]
     assert names[5:] == ["plan=(missing)", "plan=(invalid)", "plan=(unseen)", "plan=(other)", "plan=pro"]
 
@@ -189,7 +191,7 @@ def test_a_bin_of_one_value_is_named_by_it() -> None:
     age = FeatureBins(name="age", kind="numeric", edges=edges)
     layout = small_layout(features=(age,), slices=(), pairs=())
     runs = ((0, 1), (0, 2), (1, 2), (1, 3), (2, 3), (3, 4), (2, 4), (0, 4))
-    names = [label(layout, Place((0,), ((N_SPECIAL + start, N_SPECIAL + stop),))) for start, stop in runs]
+    names = [place_name(layout, Place((0,), ((N_SPECIAL + start, N_SPECIAL + stop),))) for start, stop in runs]
     spans = ["18", "[18,30.2)", "(18,30.2)", "(18,45)", "[30.2,45)", "45", "[30.2,45]", "[18,45]"]
     assert names == [f"age={span}" for span in spans]
     assert [bin_name(age, (), N_SPECIAL + at) for at in range(4)] == ["18", "(18, 30.25)", "[30.25, 45)", "45"]

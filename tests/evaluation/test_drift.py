@@ -10,7 +10,7 @@ from scipy import stats
 from sentinel.evaluation.drift import SCORE, judge_drifts, of_feature
 from sentinel.evaluation.findings import Drift
 from sentinel.summaries.algebra import Summary
-from sentinel.summaries.layout import BIN_ABOVE, N_SPECIAL
+from sentinel.summaries.layout import BIN_ABOVE, BIN_BELOW, N_SPECIAL
 from tests.evaluation.worlds import count, draw, world_layout
 
 
@@ -56,6 +56,20 @@ def test_values_beyond_the_range_move_the_distribution_to_its_end() -> None:
     assert drift.kolmogorov_smirnov == 1.0
     assert drift.jensen_shannon == 1.0
     assert drift.alarm
+
+
+@pytest.mark.parametrize(("beyond", "distance"), [(BIN_BELOW, 1.0), (BIN_ABOVE, 4.0)])
+def test_values_beyond_the_range_lie_at_its_ends(beyond: int, distance: float) -> None:
+    """A feature all below or all above its range has moved to that edge.
+
+    Offline a quarter each lies in the first four bins of ten, whose quartiles are two widths apart. Their mean is two
+    widths from the lower edge and eight from the upper one: one or four quartile ranges.
+    """
+    layout = world_layout()
+    offline, live = Summary.zero(layout), Summary.zero(layout)
+    offline["features"][N_SPECIAL : N_SPECIAL + 4] = 500
+    live["features"][beyond] = 2_000
+    assert judge_drifts(layout, offline, live)[of_feature("x0")].wasserstein == pytest.approx(distance)
 
 
 def test_scores_that_move_are_drift_without_any_outcome() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.errors import LayoutMismatchError
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation

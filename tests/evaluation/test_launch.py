@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.launch import PARTS_OF_STREAM, Launch, judge_launch
 from sentinel.evaluation.maturity import find_ages
 from sentinel.summaries.algebra import Summary

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation, Finding, Maturity
 from sentinel.evaluation.gap import log_evidence
@@ -296,10 +296,10 @@ def test_entities_widen_the_twins_variance() -> None:
 @pytest.mark.parametrize(
     ("maturity", "counts", "expected"),
     [
-        (KNOWN, {"matured": 10, "unlabelled": 9}, 0.5),  # maturity is known, so the horizon says nothing
-        (YOUNG, {"matured": 10, "unlabelled": 9}, None),
-        (None, {"matured": 10, "unlabelled": 9}, 0.1),
-        (None, {"matured": 10, "unlabelled": 9, "assumed_negative": 9}, 1.0),  # silence is an outcome
+        (KNOWN, {"matured": 10, "unjoined": 9}, 0.5),  # maturity is known, so the horizon says nothing
+        (YOUNG, {"matured": 10, "unjoined": 9}, None),
+        (None, {"matured": 10, "unjoined": 9}, 0.1),
+        (None, {"matured": 10, "unjoined": 9, "assumed_negative": 9}, 1.0),  # silence is an outcome
         (None, {"matured": 0}, None),
     ],
 )

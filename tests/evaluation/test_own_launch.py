@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.findings import Evaluation
 from sentinel.summaries.panes import PaneBook, PaneSeries

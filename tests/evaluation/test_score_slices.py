@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.cells import exogenous_slicing
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.summaries.layout import OF_SCORE, Layout, SliceColumn

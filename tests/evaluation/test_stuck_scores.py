@@ -52,6 +52,16 @@ def test_from_launch(ratio: float, whole: bool) -> None:
     assert (one.from_launch, one.until, one.whole, one.n) == (True, None, whole, N)
 
 
+@pytest.mark.parametrize(
+    ("at", "lower", "upper"), [(0, None, 1 / 64), (1, 1 / 64, 2 / 64), (62, 62 / 64, 63 / 64), (63, 63 / 64, None)]
+)
+def test_the_span_is_that_of_the_bin(at: int, lower: float | None, upper: float | None) -> None:
+    """The lowest bin has no lower end, the highest no upper one."""
+    one = found(stuck_in(live(), at))
+    assert one is not None
+    assert (one.lower, one.upper) == (lower, upper)
+
+
 def test_later_and_still_so() -> None:
     """From the middle on: since the start of a pane there, to within two panes, until now."""
     one = found(stuck_in(live(), HONEST, slice(2_400, None)))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.evaluation.classes import compare_classes
 from sentinel.evaluation.decomposition import decompose
 from sentinel.evaluation.gap import log_evidence, signed_gap
@@ -22,7 +22,7 @@ from sentinel.summaries.algebra import Summary
 from sentinel.summaries.layout import Layout, OutcomeScale
 from sentinel.summaries.metrics import METRICS, measure
 from sentinel.summaries.outcome import with_outcomes
-from sentinel.summaries.rows import LABELLED, Rows, bin_predictions
+from sentinel.summaries.rows import JOINED, Rows, bin_predictions
 from tests.support.layouts import draw_predictions, small_layout
 
 ALERTS = Alerts()
@@ -84,7 +84,7 @@ def rows_of(layout: Layout, rng: np.random.Generator, n: int, noise: float = 1.0
         outcomes = np.array([class_code(name) for name in CLASSES])[places]
         drawn = replace(drawn, probabilities=chances, scores=chances.max(axis=1))
     rows = bin_predictions(layout, drawn)
-    rows["state"], rows["outcome"], rows["outcome_at"] = LABELLED, outcomes, rows["predicted_at"] + 1
+    rows["state"], rows["outcome"], rows["outcome_at"] = JOINED, outcomes, rows["predicted_at"] + 1
     return rows
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from sentinel.config import Duration
-from sentinel.config.model import Alerts, Feature
+from sentinel.config.alerts import Alerts
+from sentinel.config.model import Feature
 from sentinel.evaluation.backfills import judge_backfills
 from sentinel.evaluation.evaluate import evaluate
 from sentinel.evaluation.feature_ages import judge_ages, medians_seconds

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from sentinel.events import Column, DeadLetter, EventSchema, Limits
-from sentinel.events.codecs.json import Decoded, JsonCodec
+from sentinel.events.codecs.decoded import Decoded
+from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Messages, Role
 
 RECEIVED_US = 1_795_694_400_000_000

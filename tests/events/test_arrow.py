@@ -10,11 +10,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events.batch import Outcomes, Predictions, Reason
 from sentinel.events.codecs.arrow import FILE_LIMITS, ArrowCodec
 from sentinel.events.codecs.arrow_rows import LATEST_US
-from sentinel.events.codecs.json import Decoded, JsonCodec
+from sentinel.events.codecs.decoded import Decoded
+from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Messages
 from sentinel.events.schema import INVALID, MISSING, UNSEEN, Column, EventSchema, Limits
 from sentinel.simulation.events import events
@@ -138,17 +139,17 @@ def test_the_same_values_give_the_same_columns_as_json(as_batch: bool) -> None:
         np.testing.assert_array_equal(_sorted_outcomes([outcomes])[name], expected, err_msg=name)
 
 
-def test_labelled_rows_hold_predictions_and_outcomes_side_by_side() -> None:
+def test_offline_rows_hold_predictions_and_outcomes_side_by_side() -> None:
     """Decoding a row once gives what decoding its two halves apart gives."""
     table = pa.Table.from_pandas(_frame(), preserve_index=False)
-    labelled, _ = CODEC.labelled(table)
+    offline, _ = CODEC.offline_rows(table)
     outcomes, _ = CODEC.outcomes(table)
-    assert labelled is not None
+    assert offline is not None
     assert outcomes is not None
-    np.testing.assert_array_equal(labelled.predictions.keys[labelled.known], outcomes.keys)
-    np.testing.assert_array_equal(labelled.outcomes[labelled.known], outcomes.outcomes)
-    np.testing.assert_array_equal(labelled.outcome_at[labelled.known], outcomes.outcome_at)
-    assert np.isnan(labelled.outcomes[~labelled.known]).all()
+    np.testing.assert_array_equal(offline.predictions.keys[offline.known], outcomes.keys)
+    np.testing.assert_array_equal(offline.outcomes[offline.known], outcomes.outcomes)
+    np.testing.assert_array_equal(offline.outcome_at[offline.known], outcomes.outcome_at)
+    assert np.isnan(offline.outcomes[~offline.known]).all()
 
 
 @pytest.mark.parametrize("ids", [[7, 8], pa.array([7, 8], pa.uint16()), [7.0, 8.0], ["7", "8"]])
@@ -356,4 +357,4 @@ def test_no_rows() -> None:
     empty = _table(score=[0.5]).slice(0, 0)
     assert CODEC.predictions(empty) == (None, [])
     assert CODEC.outcomes(empty) == (None, [])
-    assert CODEC.labelled(empty) == (None, [])
+    assert CODEC.offline_rows(empty) == (None, [])

@@ -161,12 +161,12 @@ BOMBS: dict[str, tuple[Any, str]] = {
 def test_a_schema_that_makes_much_of_little_is_refused(name: str) -> None:
     """No message of such a schema is read: the first would crash the process, the others fill its memory."""
     definition, says = BOMBS[name]
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RejectedEventError) as refused:
         avro_body(schema(definition))
     assert refused.value.reason == Reason.UNUSABLE_SCHEMA
     assert says in refused.value.detail
-    assert time.monotonic() - began < 5.0
+    assert time.process_time() - began < 5.0
 
 
 @pytest.mark.parametrize("items", ["int", "string", "boolean", "double", ["null", "long"], ITEM, nested(3)])

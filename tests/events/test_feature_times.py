@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events.batch import NO_TIME, FeatureTimes, Predictions, join_predictions
 from sentinel.events.codecs.arrow import ArrowCodec
 from sentinel.events.keys import model_seed, prediction_keys

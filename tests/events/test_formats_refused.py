@@ -64,7 +64,7 @@ ANSWER = {"predictions": [0.5]}
 REFUSED: dict[str, tuple[dict[str, Any], object, dict[str, str], Reason, str]] = {
     "tombstone": (KSERVE, None, REQUEST, Reason.EMPTY, "the message has no value (a tombstone)"),
     "empty": (FIELDS, b"", {}, Reason.EMPTY, "the message is empty"),
-    "not_json": (FIELDS, b'{"id": 1,}', {}, Reason.NOT_JSON, "not JSON: JSONDecodeError at character 10"),
+    "not_json": (FIELDS, b'{"id": 1]}', {}, Reason.NOT_JSON, "not JSON: JSONDecodeError at character 9"),
     "deep": (FIELDS, b"[" * 100_000, {}, Reason.NOT_JSON, "not JSON: RecursionError"),
     "not_an_object": (FIELDS, [1], {}, Reason.MISSING_FIELD, "features (at x) is missing"),
     "no_ce": (KSERVE, {"instances": []}, {}, Reason.MISSING_FIELD, "no CloudEvent: neither ce_ headers nor a"),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from sentinel.events import INVALID, MISSING, UNSEEN, Column, EventSchema, Predictions
 from sentinel.events.codecs import json as codec
-from sentinel.events.codecs.json import Decoded, JsonCodec, assemble
+from sentinel.events.codecs.decoded import Decoded, assemble
+from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Messages
 from sentinel.events.keys import group_keys, model_seed, prediction_keys
 from tests.events.canonical import (

@@ -239,10 +239,10 @@ def test_a_message_of_many_empty_messages_with_many_fields_is_refused(
     add_fields(file.message_type.add(name="Wide"), *((f"f{i}", i + 1, F.TYPE_DOUBLE) for i in range(n_fields)))
     add_fields(file.message_type.add(name="Many"), ("all", 1, ".Wide"), label=F.LABEL_REPEATED)
     reader = protobuf_of_files([file], "Many", framed=False)
-    began = time.monotonic()
+    began = time.process_time()
     with pytest.raises(RejectedEventError, match=says):
         reader.deserialize(b"\x0a\x00" * n_messages, {})
-    assert time.monotonic() - began < 10.0
+    assert time.process_time() - began < 10.0
 
 
 def test_an_event_of_thousands_of_fields_is_read() -> None:

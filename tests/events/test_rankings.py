@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events import Column, EventSchema
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.arrow import ArrowCodec

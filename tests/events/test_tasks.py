@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events import Column, EventSchema
 from sentinel.events.batch import Reason
 from sentinel.events.classes import asked_classes, class_code, normalised
@@ -144,7 +144,7 @@ def test_a_table_reads_as_the_events_do(flat: bool) -> None:
             **columns,
         }
     )
-    found, letters = ArrowCodec(ANIMAL, Columns()).labelled(table)
+    found, letters = ArrowCodec(ANIMAL, Columns()).offline_rows(table)
     assert found is not None
     assert found.predictions.probabilities is not None
     assert found.predictions.probabilities.tolist() == [[0.75, 0.25, 0.0], [0.0, 1.0, 0.0], [0.5, 0.5, 0.0]]

@@ -13,7 +13,8 @@ from sentinel.clock import ManualClock
 from sentinel.diagnosis.report import Report
 from sentinel.exposition.collector import Collector
 from sentinel.exposition.selection import Budget
-from sentinel.exposition.snapshot import Snapshot, SnapshotMemory, build_snapshot
+from sentinel.exposition.snapshot import Snapshot, build_snapshot
+from sentinel.exposition.snapshot_memory import SnapshotMemory
 from sentinel.exposition.statistics import (
     BaselineTimes,
     DaemonStatistics,

@@ -11,8 +11,8 @@ from typing import Any
 from sentinel.clock import SystemClock
 from sentinel.config.durations import Duration
 from sentinel.config.http_source import HttpSource
-from sentinel.config.settings import Web
 from sentinel.config.sizes import Bytes
+from sentinel.config.web import Web
 from sentinel.ingest.http_intake import Intake
 from sentinel.ingest.http_reader import LogReader
 from tests.exposition.served import Served

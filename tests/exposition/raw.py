@@ -10,11 +10,12 @@ from time import process_time
 from types import TracebackType
 
 from tests.exposition.served import Served
+from tests.support.process import PATIENCE_SECONDS
 
 _TURN_SECONDS = 0.001
 
 
-def connect(served: Served, timeout_seconds: float = 5.0) -> socket.socket:
+def connect(served: Served, timeout_seconds: float = PATIENCE_SECONDS) -> socket.socket:
     """A new connection."""
     return socket.create_connection(("127.0.0.1", served.server.port), timeout=timeout_seconds)
 
@@ -28,12 +29,21 @@ def everything(connection: socket.socket) -> bytes:
     return bytes(said)
 
 
-def answer_to(served: Served, request: bytes, timeout_seconds: float = 5.0) -> bytes:
+def answer_to(served: Served, request: bytes, timeout_seconds: float = PATIENCE_SECONDS) -> bytes:
     """What comes back for these bytes until the server closes or says nothing for so long."""
     with connect(served, timeout_seconds) as connection:
         with contextlib.suppress(ConnectionError):
             connection.sendall(request)
         return everything(connection)
+
+
+def first_answer_to(served: Served, request: bytes) -> bytes:
+    """The beginning of the first answer to these bytes, whether or not the server closes after it."""
+    with connect(served) as connection, contextlib.suppress(ConnectionError):
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(request)
+        return connection.recv(65_536)
+    return b""
 
 
 def status_of(answer: bytes) -> int:

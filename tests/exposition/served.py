@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from email.message import Message
 
 from sentinel.clock import Clock, SystemClock
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.diagnosis.report import Report
 from sentinel.exposition.answers import AnswerBook
 from sentinel.exposition.guard import Guard
@@ -18,6 +18,7 @@ from sentinel.exposition.http import WebInputs, build_app
 from sentinel.exposition.server import HttpServer, bind
 from sentinel.exposition.statistics import DaemonStatistics
 from sentinel.ingest.http_intake import Intake
+from tests.support.process import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Served:
         url = f"{scheme}://{self.address}{path}"
         request = urllib.request.Request(url, data, method=method, headers=dict(headers or {}))
         try:
-            with urllib.request.urlopen(request, timeout=5, context=self.trust) as response:
+            with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS, context=self.trust) as response:
                 return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
             with error:

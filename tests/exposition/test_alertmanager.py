@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from sentinel.exposition.alerts import ALERTS
+from sentinel.exposition.metrics.models.verdict import ALERT_ACTIVE
 from sentinel.exposition.model_alerts import DECIDED
-from sentinel.exposition.model_declarations import ALERT_ACTIVE
 from tests.support.prometheus import check_with
 
 FILE = Path(__file__).parents[2] / "deploy/alertmanager/alertmanager.yml"

@@ -20,7 +20,7 @@ from sentinel.exposition.grafana.marks import mark_of, settle
 from tests.exposition.reports import report
 from tests.exposition.test_grafana_client import settings
 from tests.support.grafana import Failure, FakeGrafana
-from tests.support.process import free_port, wait_until
+from tests.support.process import wait_until
 
 NOW_US = 1_800_000_000_000_000
 PATIENCE = 2
@@ -56,7 +56,7 @@ class Marked:
 
     def results(self, **wanted: int) -> None:
         """Wait until so much has become of the changes."""
-        wait_until(lambda: self.annotator.results == wanted, 10, f"{wanted}, not {self.annotator.results}")
+        wait_until(lambda: self.annotator.results == wanted, 60, f"{wanted}, not {self.annotator.results}")
 
 
 @pytest.fixture(autouse=True)
@@ -236,23 +236,25 @@ def test_a_full_queue_drops_the_oldest_and_nobody_waits(fake: FakeGrafana) -> No
 
 
 def test_a_stop_does_not_wait_for_long(fake: FakeGrafana) -> None:
-    """With nobody there the stop takes as long as it was given; what waits is counted as dropped."""
-    fake.url = f"http://127.0.0.1:{free_port()}"
-    marked = Marked(fake)
+    """With Grafana hanging the stop comes back before the answer does; what waits is counted as dropped."""
+    held = threading.Event()
+    fake.failures.append(Failure(hold=held, status=500))
+    marked = Marked(fake, timeout="60s")
     marked.look(judged(Cause.TARGET_LEAKAGE))
-    started = time.monotonic()
-    assert marked.annotator.stop(0.2)
-    assert time.monotonic() - started < 2.0
-    marked.annotator._thread.join(5.0)
+    fake.wait(lambda: not fake.failures)
+    marked.look(judged(Cause.CONCEPT_DRIFT))
+    marked.annotator.stop(0.2)
+    assert fake.requests == []  # which are noted once they are answered
     assert marked.annotator.results == {"dropped": 1}
-    assert set(marked.annotator.failures) == {"unreachable"}
+    held.set()
+    marked.results(dropped=2)  # the one that was on its way is not tried again
 
 
 def test_a_stop_writes_what_waits(fake: FakeGrafana) -> None:
     """The last change of a daemon that ends is not lost."""
     marked = Marked(fake)
     marked.look(judged(Cause.TARGET_LEAKAGE))
-    assert marked.annotator.stop(5.0)
+    marked.annotator.stop(60.0)
     assert len(fake.open_marks()) == 1
     assert marked.annotator.results == {"written": 1, "dropped": 0}
 

@@ -17,10 +17,11 @@ from sentinel.diagnosis.conditions import PATIENCE
 from sentinel.diagnosis.report import Alert, Cause, Report
 from sentinel.errors import FatalError, RecoverableError
 from sentinel.exposition.announcements import announcer as announcing
-from sentinel.exposition.announcements.announcer import DROPPED, KNOWN, WRITTEN, Announcer
+from sentinel.exposition.announcements.announcer import KNOWN, Announcer
 from sentinel.exposition.announcements.cloudevent import event_key, standing_of
 from sentinel.exposition.announcements.standing import Standing
 from sentinel.exposition.announcements.watcher import LONG, Watcher
+from sentinel.exposition.outbox import DROPPED, WRITTEN
 from sentinel.ingest.event_topic import TopicEvent
 from tests.exposition.reports import LEAKAGE_ALERT, report
 
@@ -104,9 +105,7 @@ class Announcing:
 
     def settle(self) -> None:
         """Wait until nothing waits."""
-        announcer = self.announcer
-        with announcer._changed:
-            assert announcer._changed.wait_for(lambda: announcer._idle and not announcer._queue, 10)
+        assert self.announcer.outbox.settled(60.0)
 
 
 @pytest.fixture(autouse=True)

@@ -19,12 +19,13 @@ from hypothesis import strategies as st
 
 from sentinel.app.register import Register
 from sentinel.clock import ManualClock
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.diagnosis.report import Report
 from sentinel.exposition.openapi import openapi
 from sentinel.pipeline.audit_log import read_audit_log
 from tests.exposition.reports import LEAKAGE_ALERT, report
 from tests.exposition.served import Answer, Served
+from tests.support.process import PATIENCE_SECONDS
 
 READER, WRITER = "r3ader-" + "a" * 40, "wr1ter-" + "b" * 40
 AT_US = 1_700_000_000_000_000
@@ -213,14 +214,14 @@ def test_a_disk_that_hangs_holds_up_answers_alone(site: Site, monkeypatch: pytes
 
     def hang(_: int) -> None:
         hangs.set()
-        assert released.wait(30)
+        assert released.wait(PATIENCE_SECONDS)
 
     monkeypatch.setattr(os, "fsync", hang)
     body = {"answer": "fixed", "note": "x"}
     with ThreadPoolExecutor(45) as pool:
         waiting = [pool.submit(site.post, body) for _ in range(45)]
         try:
-            assert hangs.wait(30)
+            assert hangs.wait(PATIENCE_SECONDS)
             for path in ("/livez", "/metrics", "/api/v1/models", PATH, "/api/v1/audit"):
                 assert site.served.ask(path, headers={"Authorization": f"Bearer {READER}"}).status == 200
         finally:

@@ -10,14 +10,14 @@ from threading import Event
 
 import pytest
 
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.exposition import timed
 from sentinel.exposition.request_limits import MAX_BODY_BYTES, MAX_URL_BYTES
 from sentinel.exposition.security import HEADERS
 from tests.exposition.raw import Stream, answer_to, connect, crowd, everything, status_of
 from tests.exposition.reports import full_report
 from tests.exposition.served import Served
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
 MAX_STALL_SECONDS = 1.0
 HEAD = b"Host: localhost\r\n"
@@ -37,7 +37,7 @@ def unharmed(served: Served, caplog: pytest.LogCaptureFixture) -> Iterator[None]
     assert served.ask("/livez").status == 200
     assert json.loads(served.ask("/api/v1/models").body)["models"][0]["model"] == "churn"
     assert [record.message for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
-    wait_until(lambda: len(served.guard.connections) == 0, 10, "every connection to be forgotten")
+    wait_until(lambda: len(served.guard.connections) == 0, PATIENCE_SECONDS, "every connection to be forgotten")
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_slow_bodies_and_slow_readers_end(served: Served, monkeypatch: pytest.Mo
     try:
         body = b"POST /-/reload HTTP/1.1\r\n" + HEAD + b"Content-Length: 100\r\n\r\nhalf"
         with crowd(served, 3, body) as writers:
-            wait_until(lambda: len(served.guard.connections) == 0, 10, "the slow writers to be cut off")
+            wait_until(lambda: len(served.guard.connections) == 0, PATIENCE_SECONDS, "the slow writers to be cut off")
             assert {status_of(everything(connection)) for connection in writers} == {403}
         with crowd(served, 2, b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n") as readers:  # only now: 50 MB hold up the loop
-            wait_until(lambda: len(served.guard.connections) == 0, 10, "the slow readers to be cut off")
+            wait_until(lambda: len(served.guard.connections) == 0, PATIENCE_SECONDS, "the slow readers to be cut off")
             assert all(len(everything(connection)) < 50_000_000 for connection in readers)
     finally:
         served.page = lambda: "<p>page</p>"
@@ -176,7 +176,7 @@ def test_a_flood_of_connections_blocks_nobody() -> None:
             assert [small.ask("/livez").status for _ in range(20)] == [200] * 20
             assert small.ask("/readyz").status == 200
         assert small.guard.connections.evicted >= 2_000 - 64
-        wait_until(lambda: len(small.guard.connections) == 0, 10, "every connection to be forgotten")
+        wait_until(lambda: len(small.guard.connections) == 0, PATIENCE_SECONDS, "every connection to be forgotten")
     assert stream.turns > 100
     assert stream.longest_stall_seconds < MAX_STALL_SECONDS
 
@@ -186,7 +186,7 @@ def test_stuck_requests_stop_no_probe(served: Served) -> None:
     release = Event()
 
     def stuck() -> str:
-        release.wait(30)
+        release.wait(PATIENCE_SECONDS)
         return "late"
 
     served.page = stuck

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sentinel.clock import ManualClock
-from sentinel.config.settings import Limits
+from sentinel.config.limits import Limits
 from sentinel.diagnosis.report import Alert, Report
 from sentinel.exposition.collector import Collector
 from sentinel.exposition.selection import COLLAPSE_MARGIN, EVIDENCE_MARGIN, Budget
-from sentinel.exposition.snapshot import Snapshot, SnapshotMemory, build_snapshot
+from sentinel.exposition.snapshot import Snapshot, build_snapshot
+from sentinel.exposition.snapshot_memory import SnapshotMemory
 from sentinel.exposition.statistics import DaemonStatistics
 from tests.exposition.exposed import snapshot
 from tests.exposition.reports import feature, finding, full_report, report

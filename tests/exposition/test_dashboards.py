@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from sentinel import cli
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis import conditions, evidence, quiet
 from sentinel.evaluation import drift, faults, maturity
 from sentinel.exposition import alert_pieces as limits
@@ -29,7 +29,7 @@ from tests.exposition.exposed import full_statistics
 from tests.exposition.queries import choose, empty_queries, filled
 from tests.exposition.reports import full_report
 from tests.exposition.served import Served
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 from tests.support.prometheus import PrometheusServer
 
 ROOT = Path(__file__).parents[2]
@@ -312,7 +312,7 @@ def scraped(prometheus_stack: StartPrometheusStack) -> Iterator[PrometheusServer
             )
             return bool(prometheus.query("rate(sentinel_events_total[1m]) > 0"))
 
-        wait_until(rising, 15, "two scrapes with rising counts")
+        wait_until(rising, PATIENCE_SECONDS, "two scrapes with rising counts")
         yield prometheus
 
 

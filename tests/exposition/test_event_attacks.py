@@ -18,15 +18,15 @@ from typing import Any
 import pytest
 
 from sentinel.config.durations import Duration
-from sentinel.config.settings import Web
 from sentinel.config.sizes import Bytes
+from sentinel.config.web import Web
 from sentinel.exposition import timed
 from sentinel.exposition.events import PendingBytes, inflated
 from sentinel.ingest.http_intake import Intake
 from tests.exposition.posted import NDJSON, lines, logged, prediction, taking
-from tests.exposition.raw import Stream, answer_to, connect, crowd, everything, status_of
+from tests.exposition.raw import Stream, answer_to, connect, crowd, everything, first_answer_to, status_of
 from tests.exposition.served import Served
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
 PATH = "/v1/events"
 HEAD = b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\n"
@@ -56,12 +56,16 @@ def _chunked(*chunks: bytes) -> bytes:
     return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
 
 
+def _announced(n_bytes: int) -> bytes:
+    return HEAD + f"Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n".encode()
+
+
 def test_a_body_that_says_it_is_too_long_is_not_read(door: tuple[Served, Intake]) -> None:
     """The announced length decides, before a byte is sent; other paths keep their smaller bound."""
     served, intake = door
-    for n_bytes, status in ((100_001, 413), (10**12, 413), (100_000, 0)):
-        request = HEAD + f"Content-Length: {n_bytes}\r\nConnection: close\r\n\r\n".encode()
-        assert status_of(answer_to(served, request, timeout_seconds=0.3)) == status
+    for n_bytes in (100_001, 10**12):
+        assert status_of(answer_to(served, _announced(n_bytes))) == 413
+    assert answer_to(served, _announced(100_000), timeout_seconds=0.3) == b""  # it waits for the body
     reload = b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 90000\r\n\r\n"
     assert status_of(answer_to(served, reload)) == 413
     assert logged(intake) == []
@@ -152,14 +156,14 @@ def test_a_client_that_leaves_posts_nothing(door: tuple[Served, Intake]) -> None
     served, intake = door
     with connect(served) as connection:
         connection.sendall(HEAD + b"Content-Length: 50000\r\n\r\n" + ONE * 3)
-    wait_until(lambda: intake.requests["gone"] == 1, 5, "the server to notice")
+    wait_until(lambda: intake.requests["gone"] == 1, PATIENCE_SECONDS, "the server to notice")
     assert logged(intake) == []
 
 
 def test_memory_is_bounded_by_what_is_pending(tmp_path: Path) -> None:
     """Many large bodies that are never finished hold no more than the bound; the others are told to come again."""
     opening = HEAD + b"Content-Length: 99999\r\n\r\n" + b"x" * 60_000
-    changes: dict[str, Any] = {"max_pending_bytes": Bytes(400_000), "body_timeout": Duration(2.0)}
+    changes: dict[str, Any] = {"max_pending_bytes": Bytes(400_000), "body_timeout": Duration(5.0)}
     with taking(tmp_path, **changes) as (served, intake), crowd(served, 40, opening) as greedy:
         assert served.ask("/livez").status == 200
         statuses = [status_of(answer_of(connection)) for connection in greedy]
@@ -213,18 +217,18 @@ def test_a_disk_that_hangs_blocks_only_those_who_wait_for_it(tmp_path: Path, mon
     real = os.fdatasync
 
     def hung(descriptor: int) -> None:
-        release.wait(20)
+        release.wait(PATIENCE_SECONDS)
         real(descriptor)
 
     monkeypatch.setattr(os, "fdatasync", hung)
     with taking(tmp_path, fsync=True) as (served, intake), ThreadPoolExecutor(6) as pool:
         waiting = [pool.submit(served.ask, PATH, "POST", NDJSON, lines(prediction(i))) for i in range(6)]
-        wait_until(lambda: len(served.guard.connections) >= 6, 5, "all to have connected")
+        wait_until(lambda: len(served.guard.connections) >= 6, PATIENCE_SECONDS, "all to have connected")
         assert [served.ask(path).status for path in ("/livez", "/metrics", "/")] == [200] * 3
         assert not any(future.done() for future in waiting)
         assert logged(intake) == []
         release.set()
-        assert [future.result(10).status for future in waiting] == [202] * 6
+        assert [future.result(PATIENCE_SECONDS).status for future in waiting] == [202] * 6
         assert len(logged(intake)) == 6
 
 
@@ -236,7 +240,7 @@ def test_without_credentials_no_body_is_read(tmp_path: Path) -> None:
     with taking(tmp_path / "state", web) as (served, intake):
         for body in (b"", ONE * 500, _chunked(*[ONE * 400] * 20)):
             transfer = b"Transfer-Encoding: chunked" if body[:1] not in (b"", b"{") else b"Content-Length: 90000"
-            answer = answer_to(served, HEAD + transfer + b"\r\nConnection: close\r\n\r\n" + body, timeout_seconds=0.5)
+            answer = first_answer_to(served, HEAD + transfer + b"\r\nConnection: close\r\n\r\n" + body)
             assert status_of(answer) in (401, 0) if len(body) > 60_000 else status_of(answer) == 401
         assert logged(intake) == []
         assert intake.requests["accepted"] == 0

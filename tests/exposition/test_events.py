@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from sentinel.config.formats import Format, Formats
-from sentinel.config.settings import Web
 from sentinel.config.sizes import Bytes
+from sentinel.config.web import Web
 from sentinel.ingest.http_body import MAX_EVENTS
 from sentinel.ingest.http_intake import Intake
 from sentinel.ingest.http_reader import LogReader

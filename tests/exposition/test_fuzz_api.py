@@ -17,6 +17,7 @@ from sentinel.exposition.openapi import openapi
 from tests.exposition.raw import answer_to, status_of
 from tests.exposition.reports import full_report, report
 from tests.exposition.served import Served
+from tests.support.process import PATIENCE_SECONDS
 
 DESCRIPTION = openapi()
 OPERATIONS = sorted(path for path, methods in DESCRIPTION["paths"].items() if "get" in methods)
@@ -41,7 +42,7 @@ def served() -> Iterator[Served]:
 def _ask(
     served: Served, method: str, path: str, headers: dict[str, str], body: bytes
 ) -> tuple[int, http.client.HTTPMessage, bytes]:
-    connection = http.client.HTTPConnection(served.address, timeout=5)
+    connection = http.client.HTTPConnection(served.address, timeout=PATIENCE_SECONDS)
     try:
         connection.request(method, path, body or None, headers)
         answer = connection.getresponse()

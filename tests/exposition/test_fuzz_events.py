@@ -18,6 +18,7 @@ from sentinel.ingest.http_body import MEDIA_TYPES
 from sentinel.ingest.http_intake import Intake
 from tests.exposition.posted import NDJSON, lines, outcome, prediction, taking
 from tests.exposition.served import Served
+from tests.support.process import PATIENCE_SECONDS
 
 DESCRIPTION = openapi()
 RESPONSES = DESCRIPTION["paths"]["/v1/events"]["post"]["responses"]
@@ -58,7 +59,7 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, Int
 
 
 def _post(served: Served, path: str, headers: dict[str, str], body: bytes) -> tuple[int, http.client.HTTPMessage, Any]:
-    connection = http.client.HTTPConnection(served.address, timeout=5)
+    connection = http.client.HTTPConnection(served.address, timeout=PATIENCE_SECONDS)
     try:
         connection.request("POST", path, body, headers)
         answer = connection.getresponse()

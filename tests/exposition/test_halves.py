@@ -38,4 +38,4 @@ def test_what_both_have_is_about_the_process_alone() -> None:
     """Nothing that is counted or judged is exposed by both, so a sum over all processes counts it once."""
     assert families(collects=True, judges=False) & families(collects=False, judges=True) >= SHARED
     shared = families(collects=True, judges=False) & families(collects=False, judges=True) - SHARED
-    assert not shared, "say in daemon_metrics which half it is of"
+    assert not shared, "say by OF of its module in sentinel/exposition/metrics/daemon which half it is of"

@@ -20,6 +20,7 @@ from sentinel.exposition.statistics import DaemonStatistics
 from tests.exposition.exposed import OPENMETRICS, parsed
 from tests.exposition.reports import full_report, report
 from tests.exposition.served import Served
+from tests.support.process import PATIENCE_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -194,14 +195,14 @@ def test_a_stuck_request_stops_no_probe(served: Served) -> None:
 
     def waiting() -> str:
         entered.set()
-        release.wait(10)
+        release.wait(PATIENCE_SECONDS)
         return "late"
 
     served.page = waiting
     reader = threading.Thread(target=served.ask, args=("/",))
     reader.start()
     try:
-        assert entered.wait(5)
+        assert entered.wait(PATIENCE_SECONDS)
         assert served.ask("/livez").status == 200
     finally:
         release.set()
@@ -275,14 +276,14 @@ def test_stop_is_bounded_by_its_timeout(caplog: pytest.LogCaptureFixture) -> Non
 
     def waiting() -> str:
         entered.set()
-        release.wait(30)
+        release.wait(PATIENCE_SECONDS)
         return "never read"
 
     served = Served(page=waiting)
     with served:
-        connection = socket.create_connection(("127.0.0.1", served.server.port), timeout=5)
+        connection = socket.create_connection(("127.0.0.1", served.server.port), timeout=PATIENCE_SECONDS)
         connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert entered.wait(5)
+        assert entered.wait(PATIENCE_SECONDS)
         try:
             served.server.stop(0.2)
             assert "http_stop_timed_out" in caplog.text

@@ -19,7 +19,7 @@ from tests.conftest import StartPrometheusStack
 from tests.exposition.exposed import full_statistics
 from tests.exposition.reports import LEAKAGE_ALERT, full_report
 from tests.exposition.served import Served
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 from tests.support.prometheus import PrometheusStack
 
 pytestmark = pytest.mark.servers
@@ -90,15 +90,17 @@ def test_a_cause_is_told_and_its_symptoms_are_not(
     drift = alert("SentinelDrift", "warning", metric=None)
     suspected = alert("SentinelLeakageSuspected", "warning")
     served.reports = (judged("leaky", leak, gap, part), judged("broken", quality, drift, suspected))
-    first = stack.webhook.wait_for(lambda payload: payload["commonLabels"].get("model") == "leaky", 20)
+    first = stack.webhook.wait_for(lambda payload: payload["commonLabels"].get("model") == "leaky", PATIENCE_SECONDS)
     record_testsuite_property("seconds_to_webhook_with_group_wait_3s", f"{first.arrived_seconds - started:.2f}")
     silent = {"SentinelOfflineOnlineGap": "suppressed", "SentinelSliceGap": "suppressed"}
     wait_until(
-        lambda: held(stack, "leaky") == {"SentinelLeakageSuspected": "active", **silent}, 10, "the symptoms suppressed"
+        lambda: held(stack, "leaky") == {"SentinelLeakageSuspected": "active", **silent},
+        PATIENCE_SECONDS,
+        "the symptoms suppressed",
     )
     # What is raised now is sent last: when it has come, whatever else was to be sent has come too.
     served.reports = (*served.reports, judged("fraud-cards", gap))
-    stack.webhook.wait_for(lambda payload: payload["commonLabels"].get("model") == "fraud-cards", 20)
+    stack.webhook.wait_for(lambda payload: payload["commonLabels"].get("model") == "fraud-cards", PATIENCE_SECONDS)
     assert told(stack, "leaky") == {("models-page", "SentinelLeakageSuspected")}
     assert told(stack, "broken") == {("models-tickets", "SentinelDataQuality")}
     assert told(stack, "fraud-cards") == {("risk-page", "SentinelOfflineOnlineGap")}

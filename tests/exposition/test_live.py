@@ -20,7 +20,7 @@ from tests.exposition.exposed import full_statistics, snapshot
 from tests.exposition.reports import LEAKAGE_ALERT, finding, full_report, report
 from tests.exposition.served import Served
 from tests.exposition.test_scrape import HOSTILE_NAMES
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 from tests.support.prometheus import PrometheusStack, check_with
 
 pytestmark = pytest.mark.servers
@@ -47,7 +47,7 @@ def test_prometheus_scrapes_and_answers(live: Live) -> None:
     def scraped() -> bool:  # this report alone: what other tests showed is gone one scrape later
         return {each["metric"]["model"] for each in prometheus.query("sentinel_gap")} == {"churn"}
 
-    wait_until(scraped, 10, "a scrape with the report")
+    wait_until(scraped, PATIENCE_SECONDS, "a scrape with the report")
     assert [each["value"][1] for each in prometheus.query('up{job="sentinel"}')] == ["1"]
     (gap,) = prometheus.query('sentinel_gap{model="churn",version="7",metric="auc",slice="all"}')
     assert gap["value"][1] == "0.125"
@@ -83,7 +83,11 @@ def test_hostile_names_are_scraped_as_they_are(live: Live, tmp_path: Path) -> No
     file.write_bytes(served.ask("/metrics").body)
     assert check_with("sh", "-c", f"promtool check metrics < {file}").strip() == ""
     # Prometheus takes a label without a value for one that is not there.
-    wait_until(lambda: len(stack.prometheus.query('sentinel_gap{model="hostile"}')) == len(names), 10, "all slices")
+    wait_until(
+        lambda: len(stack.prometheus.query('sentinel_gap{model="hostile"}')) == len(names),
+        PATIENCE_SECONDS,
+        "all slices",
+    )
     found = stack.prometheus.query('sentinel_gap{model="hostile"}')
     assert {each["metric"].get("slice", "") for each in found} == shown
     assert {each["value"][1] for each in found} == {"0.125"}
@@ -111,13 +115,13 @@ def test_every_rule_is_healthy(live: Live) -> None:
         groups = stack.prometheus.api("rules")["groups"]
         return all(rule["health"] != "unknown" for group in groups for rule in group["rules"])
 
-    wait_until(evaluated, 15, "an evaluation of every rule")
+    wait_until(evaluated, PATIENCE_SECONDS, "an evaluation of every rule")
     found = [rule for group in stack.prometheus.api("rules")["groups"] for rule in group["rules"]]
     assert sorted(rule["name"] for rule in found) == sorted(rule.name for group in GROUPS for rule in group.rules)
     assert [(rule["name"], rule.get("lastError", "")) for rule in found if rule["health"] != "ok"] == []
     # Shares of what was read need something to be read, and nothing is here.
     records = {rule.name for rule in RECORDS if "ratio_rate15m" not in rule.name}
-    wait_until(lambda: all(map(stack.prometheus.query, records)), 10, "a series of each recording rule")
+    wait_until(lambda: all(map(stack.prometheus.query, records)), PATIENCE_SECONDS, "a series of each recording rule")
 
 
 def test_an_alert_of_the_daemon_reaches_the_webhook(
@@ -134,7 +138,7 @@ def test_an_alert_of_the_daemon_reaches_the_webhook(
         wanted = {"alertname": LEAKAGE_ALERT.name, "model": "fraud"}
         return payload["status"] == "firing" and isinstance(labels, dict) and labels.items() >= wanted.items()
 
-    notification = stack.webhook.wait_for(leakage, 15)
+    notification = stack.webhook.wait_for(leakage, PATIENCE_SECONDS)
     seconds = notification.arrived_seconds - started
     record_testsuite_property("seconds_from_report_to_webhook", f"{seconds:.2f}")
     (alert,) = notification.payload["alerts"]

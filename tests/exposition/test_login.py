@@ -13,7 +13,7 @@ import pytest
 from sentinel.clock import ManualClock
 from sentinel.config.errors import ConfigError
 from sentinel.config.secrets import Secret
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.exposition.access import PROBES
 from sentinel.exposition.passwords import Passwords
 from tests.exposition.served import Served

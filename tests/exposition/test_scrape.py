@@ -14,10 +14,11 @@ from sentinel.diagnosis.report import Cause, Culprit, Report
 from sentinel.exposition.collector import Collector
 from sentinel.exposition.declarations import METRICS
 from sentinel.exposition.metric import Metric
-from sentinel.exposition.model_declarations import FINDING_METRICS
+from sentinel.exposition.metrics.models.findings import FINDING_METRICS
 from sentinel.exposition.rendering import MAX_LABEL_CHARS
 from sentinel.exposition.selection import Budget
-from sentinel.exposition.snapshot import DROP_REASONS, SnapshotMemory, build_snapshot
+from sentinel.exposition.snapshot import DROP_REASONS, build_snapshot
+from sentinel.exposition.snapshot_memory import SnapshotMemory
 from sentinel.exposition.statistics import BaselineTimes, DaemonStatistics
 from sentinel.summaries.kinds.delays import DELAY_EDGES_SECONDS
 from tests.exposition.exposed import (

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from sentinel.config.errors import ConfigError
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from sentinel.config.web_file import TlsServer
 from sentinel.exposition import door
 from sentinel.exposition.tls import make_context
 from tests.exposition.certificates import Authority, Certificate
 from tests.exposition.raw import connect, crowd, everything
 from tests.exposition.served import Served
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def encrypted(tmp_path: Path, authority: Authority, server_certificate: Certific
 
 def _subject(served: Served, context: ssl.SSLContext) -> str:
     with (
-        socket.create_connection(("127.0.0.1", served.server.port), timeout=5) as raw,
+        socket.create_connection(("127.0.0.1", served.server.port), timeout=PATIENCE_SECONDS) as raw,
         context.wrap_socket(raw, server_hostname="localhost") as wrapped,
     ):
         certificate: Any = wrapped.getpeercert()
@@ -61,7 +61,7 @@ def test_https_is_served_and_http_is_not(encrypted: Served) -> None:
     """A client that trusts the authority is answered; one that speaks plainly is cut off."""
     assert [encrypted.ask("/livez").status for _ in range(5)] == [200] * 5
     assert encrypted.ask("/metrics").status == 200
-    with socket.create_connection(("127.0.0.1", encrypted.server.port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", encrypted.server.port), timeout=PATIENCE_SECONDS) as plain:
         plain.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = plain.recv(1_000)
     assert b"HTTP" not in answer
@@ -140,7 +140,7 @@ def test_clients_show_certificates(tmp_path: Path, authority: Authority, server_
                 served.ask("/livez")
         served.trust = authority.trusted_by(right)
         assert served.ask("/metrics").status == 200
-        wait_until(lambda: len(served.guard.connections) == 0, 5, "every connection to be forgotten")
+        wait_until(lambda: len(served.guard.connections) == 0, PATIENCE_SECONDS, "every connection to be forgotten")
 
 
 def test_suites_and_curves_are_understood(server_certificate: Certificate) -> None:
@@ -179,7 +179,7 @@ def test_slow_handshakes_end_and_stop_nothing(encrypted: Served, monkeypatch: py
     with crowd(encrypted, 50), crowd(encrypted, 50, hello) as half:
         assert encrypted.ask("/livez").status == 200
         assert {everything(connection) for connection in half} == {b""}
-        wait_until(lambda: len(encrypted.guard.connections) == 0, 5, "every connection to be forgotten")
+        wait_until(lambda: len(encrypted.guard.connections) == 0, PATIENCE_SECONDS, "every connection to be forgotten")
 
 
 def test_a_stop_does_not_wait_for_clients(
@@ -197,5 +197,5 @@ def test_a_stop_does_not_wait_for_clients(
     ):
         idle.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert idle.recv(12) == b"HTTP/1.1 200"
-        wait_until(lambda: len(served.guard.connections) == 6, 5, "the connections to be taken in")
+        wait_until(lambda: len(served.guard.connections) == 6, PATIENCE_SECONDS, "the connections to be taken in")
         assert served.server.stop(4.0)

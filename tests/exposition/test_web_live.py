@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from sentinel.config.settings import Web
+from sentinel.config.web import Web
 from tests.exposition.certificates import Authority
 from tests.exposition.reports import full_report
 from tests.exposition.served import Served
 from tests.exposition.test_login import ALICE, TOKEN, hashed
-from tests.support.process import wait_until
+from tests.support.process import PATIENCE_SECONDS, wait_until
 from tests.support.prometheus import PrometheusServer, check_with
 
 pytestmark = pytest.mark.servers
@@ -40,8 +40,8 @@ def test_prometheus_scrapes_over_https(prometheus_programs: None, tmp_path: Path
         prometheus = PrometheusServer(tmp_path, {job: [served.address] for job in scrape}, scrape=scrape)
         prometheus.start()
         try:
-            wait_until(lambda: len(prometheus.query("up == 1")) == 2, 30, "two targets to be up")
-            wait_until(lambda: len(prometheus.query("up == 0")) == 1, 30, "one target to be refused")
+            wait_until(lambda: len(prometheus.query("up == 1")) == 2, PATIENCE_SECONDS, "two targets to be up")
+            wait_until(lambda: len(prometheus.query("up == 0")) == 1, PATIENCE_SECONDS, "one target to be refused")
             jobs = {each["metric"]["job"] for each in prometheus.query('sentinel_gap{model="churn"}')}
             targets = prometheus.api("targets")["activeTargets"]
         finally:

@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from tests.support import tools
+from tests.support.process import PATIENCE_SECONDS
 
 ROOT: Final = Path(__file__).parents[2]
 CHART: Final = ROOT / "helm/sentinel"
@@ -57,7 +58,9 @@ def values_of(name: str) -> Values:
 def helm(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the engine."""
     program = tools.need("helm", "the chart is not rendered")
-    return subprocess.run([program, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        [program, *map(str, arguments)], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+    )
 
 
 def template(name: str, over: Values | None = None, *, release: str = "rel") -> subprocess.CompletedProcess[str]:

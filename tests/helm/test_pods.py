@@ -374,7 +374,7 @@ def test_the_report_asks_the_daemon() -> None:
     pod = job["jobTemplate"]["spec"]["template"]
     (container,) = pod["spec"]["containers"]
     command, *arguments = container["args"]
-    assert command == explain.NAME
+    assert command == "explain"
     parser = argparse.ArgumentParser()
     explain.add_arguments(parser)
     assert parser.parse_args(arguments).config == Path("/etc/sentinel/sentinel.yaml")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.ingest.http_logs import HttpLog
-from tests.ingest.logs import ConfluentLog, KafkaLog, Log, MemoryLog, ReplayLog
+from tests.ingest.logs import CLIENTS, Client, ConfluentLog, KafkaLog, Log, MemoryLog, ReplayLog
 from tests.support.kafka_broker import KafkaBroker
 
 
@@ -16,6 +16,13 @@ from tests.support.kafka_broker import KafkaBroker
 def kafka_log(kafka_broker: KafkaBroker) -> KafkaLog:
     """The events in two topics that the tests of one module read, each as a group of its own."""
     return KafkaLog(kafka_broker)
+
+
+@pytest.fixture(params=CLIENTS, ids=["kafka-python", "confluent-kafka"])
+def client(request: pytest.FixtureRequest) -> Client:
+    """Each of the clients."""
+    made: Client = request.param
+    return made
 
 
 @pytest.fixture(params=["memory", *(pytest.param(kind, marks=pytest.mark.kafka) for kind in ("kafka", "confluent"))])

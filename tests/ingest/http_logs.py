@@ -13,7 +13,7 @@ from sentinel.ingest.http_records import ROLES, Posted
 from sentinel.ingest.protocol import Source
 from tests.ingest.logs import NOW_US, codec, messages
 
-WAIT_SECONDS = 10.0
+WAIT_SECONDS = 120.0  # far more than anything takes: several workers share the machine
 
 
 def posted(payloads: Sequence[bytes], outcomes: Sequence[int] = ()) -> Posted:

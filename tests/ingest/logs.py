@@ -6,10 +6,10 @@ import contextlib
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import pyarrow as pa
@@ -17,10 +17,10 @@ import pyarrow.parquet as pq
 from kafka import KafkaProducer
 
 from sentinel.clock import MICROSECONDS_PER_SECOND, SystemClock
+from sentinel.config.columns import Columns
 from sentinel.config.durations import Duration
 from sentinel.config.kafka import KafkaSource as KafkaSettings
 from sentinel.config.kafka import Topics
-from sentinel.config.model import Columns
 from sentinel.config.sizes import Bytes
 from sentinel.events.batch import EventBatch
 from sentinel.events.codecs.arrow import ArrowCodec
@@ -39,8 +39,12 @@ SCHEMA = EventSchema("churn", "7", (Column("tenure", "numeric"),))
 NOW_US = 1_764_000_000 * MICROSECONDS_PER_SECOND
 N_EVENTS = 120
 N_PARTITIONS = 4
-WAIT_SECONDS = 20.0
+WAIT_SECONDS = 120.0
+"""Far more than anything takes: several workers share the machine, and a rebalance waits for them."""
 Positions = dict[int, dict[str, int]]
+Client = type[KafkaSource] | type[ConfluentSource]
+CLIENTS: tuple[Client, ...] = (KafkaSource, ConfluentSource)
+AnySource = TypeVar("AnySource", bound=Source)
 
 
 def codec() -> JsonCodec:
@@ -121,6 +125,15 @@ class Delivery:
             for letter in batch.dead_letters
         )
         return found
+
+
+@contextlib.contextmanager
+def opened(source: AnySource) -> Iterator[AnySource]:
+    """A source that is closed with the block."""
+    try:
+        yield source
+    finally:
+        source.close(5.0)
 
 
 def turn(source: Source, delivery: Delivery, stored: Mapping[int, Mapping[str, int]] | None = None) -> list[EventBatch]:
@@ -212,9 +225,7 @@ class KafkaLog:
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.broker = broker
-        self.topics = Topics(predictions=unique_name("predictions"), outcomes=unique_name("outcomes"))
-        for topic in (self.topics.predictions, self.topics.outcomes):
-            broker.create_topic(topic, partitions=N_PARTITIONS)
+        self.topics = new_topics(broker)
         produce(broker, self.topics, messages())
 
     def open(self, **changes: Any) -> KafkaSource:
@@ -234,6 +245,20 @@ class ConfluentLog:
     def open(self, **changes: Any) -> ConfluentSource:
         """Join a group of its own, unless told otherwise."""
         return ConfluentSource(kafka_settings(self.broker, self.topics, **changes), codec(), SystemClock())
+
+
+def new_topics(broker: KafkaBroker | None = None, n_partitions: int = N_PARTITIONS) -> Topics:
+    """Names of a pair of topics that no other test uses; with a broker they are there."""
+    topics = Topics(predictions=unique_name("predictions"), outcomes=unique_name("outcomes"))
+    if broker is not None:
+        for topic in (topics.predictions, topics.outcomes):
+            broker.create_topic(topic, partitions=n_partitions)
+    return topics
+
+
+def open_source(client: Client, broker: KafkaBroker, topics: Topics, **changes: Any) -> KafkaSource | ConfluentSource:
+    """Join a group of its own with one of the clients, unless told otherwise."""
+    return client(kafka_settings(broker, topics, **changes), codec(), SystemClock())
 
 
 def kafka_settings(broker: KafkaBroker, topics: Topics, **changes: Any) -> KafkaSettings:

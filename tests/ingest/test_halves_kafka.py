@@ -24,7 +24,7 @@ from sentinel.ingest.protocol import Source
 from sentinel.pipeline.loop import Loop
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
 from sentinel.pipeline.tally import add_up
-from tests.ingest.logs import kafka_settings
+from tests.ingest.logs import WAIT_SECONDS, kafka_settings
 from tests.pipeline.streams import LAYOUTS, PLANS, ROW_BYTES
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.process import wait_until
@@ -86,7 +86,7 @@ def test_halves_meet_across_a_restart(client: str, kafka_broker: KafkaBroker, tm
             checkpoint_seconds=0.2,
         )
         try:
-            wait_until(lambda: loop.turn(0.2) >= 0 and is_done(loop), 20.0, "all is read")
+            wait_until(lambda: loop.turn(0.2) >= 0 and is_done(loop), WAIT_SECONDS, "all is read")
             loop.checkpoint()
         finally:
             loop.close()

@@ -11,40 +11,27 @@ from confluent_kafka import Producer
 from sentinel.clock import SystemClock
 from sentinel.config.kafka import Topics
 from sentinel.events.codecs.json import JsonCodec
-from sentinel.ingest.confluent import ConfluentSource
-from sentinel.ingest.kafka import KafkaSource
 from sentinel.pipeline.loop import Loop
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.tally import Tally
 from sentinel.summaries.rows import row_dtype
-from tests.ingest.logs import WAIT_SECONDS, kafka_settings, outcome, prediction
+from tests.ingest.logs import WAIT_SECONDS, Client, kafka_settings, new_topics, outcome, prediction
 from tests.support.kafka_broker import KafkaBroker, unique_name
 from tests.support.layouts import HOUR_US, small_layout
 from tests.support.process import wait_until
 
 pytestmark = pytest.mark.kafka
 PLAN = ModelPlan(small_layout(), horizon_us=HOUR_US)
-Client = type[KafkaSource] | type[ConfluentSource]
 CODECS = ("none", "gzip", "snappy", "lz4", "zstd")
 PER_CODEC = 60
 N_GARBAGE = 2_000
 
 
-@pytest.fixture(params=[KafkaSource, ConfluentSource], ids=["kafka-python", "confluent-kafka"])
-def client(request: pytest.FixtureRequest) -> Client:
-    """Each of the clients."""
-    made: Client = request.param
-    return made
-
-
 @pytest.fixture
 def topics(kafka_broker: KafkaBroker) -> Topics:
     """A pair of topics with one partition each."""
-    made = Topics(predictions=unique_name("predictions"), outcomes=unique_name("outcomes"))
-    for topic in (made.predictions, made.outcomes):
-        kafka_broker.create_topic(topic, 1)
-    return made
+    return new_topics(kafka_broker, n_partitions=1)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -18,17 +19,19 @@ from sentinel.config.kafka import Topics
 from sentinel.config.sizes import Bytes
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.messages import Role
-from sentinel.ingest.confluent import ConfluentSource
 from sentinel.ingest.damages import ATTEMPTS
 from sentinel.ingest.kafka import KafkaSource
 from sentinel.ingest.protocol import Source
 from tests.ingest.logs import (
+    CLIENTS,
     NOW_US,
     WAIT_SECONDS,
+    Client,
     Delivery,
     codec,
     kafka_settings,
     key_of,
+    opened,
     outcome,
     prediction,
     produce,
@@ -40,8 +43,6 @@ from tests.support.kafka_cluster import kafka_cluster
 from tests.support.process import wait_until
 
 pytestmark = pytest.mark.kafka
-Client = type[KafkaSource] | type[ConfluentSource]
-CLIENTS: tuple[Client, ...] = (KafkaSource, ConfluentSource)
 LENGTH_ENDS_AT, CRC_AT, ATTRIBUTES_AT, LAST_DELTA_AT = 12, 17, 21, 23  # in the head of a batch
 
 
@@ -54,16 +55,9 @@ def topics(kafka_broker: KafkaBroker) -> Topics:
     return made
 
 
-@pytest.fixture(params=CLIENTS, ids=["kafka-python", "confluent-kafka"])
-def client(request: pytest.FixtureRequest) -> Client:
-    """Each of the clients."""
-    made: Client = request.param
-    return made
-
-
-def opened(settings: KafkaSettings, client: Client = KafkaSource) -> contextlib.closing[_Closing]:
+def reading(settings: KafkaSettings, client: Client = KafkaSource) -> AbstractContextManager[Source]:
     """A source that is closed with the block."""
-    return contextlib.closing(_Closing(client(settings, codec(), SystemClock())))
+    return opened(client(settings, codec(), SystemClock()))
 
 
 def delete_until(broker: KafkaBroker, topic: str, offset: int) -> None:
@@ -76,14 +70,6 @@ def missed(source: Source, delivery: Delivery, stored: Mapping[int, Mapping[str,
     """What a source says that it missed, after one more turn."""
     turn(source, delivery, stored)
     return source.statistics()["missed"]
-
-
-class _Closing:
-    def __init__(self, source: Source) -> None:
-        self.source = source
-
-    def close(self) -> None:
-        self.source.close(5.0)
 
 
 def padded(number: int, n_bytes: int) -> bytes:
@@ -106,8 +92,8 @@ def test_a_message_larger_than_a_fetch_is_read(kafka_broker: KafkaBroker, topics
     """With fetches of 1 KiB a message of 600 KB is counted, one of 2 MB a dead letter, and what follows comes, too."""
     write(kafka_broker, topics.predictions, [padded(1, 600_000), padded(2, 2_000_000), prediction(3)])
     small = kafka_settings(kafka_broker, topics, max_partition_fetch_bytes=Bytes.parse("1KiB"))
-    with opened(small, client) as one:
-        delivery = read(one.source, lambda d: len(d.predictions) == 2)
+    with reading(small, client) as source:
+        delivery = read(source, lambda d: len(d.predictions) == 2)
     assert delivery.predictions == [key_of(1), key_of(3)]
     assert [letter.reason for batch in delivery.batches for letter in batch.dead_letters] == [Reason.OVERSIZED]
 
@@ -115,8 +101,8 @@ def test_a_message_larger_than_a_fetch_is_read(kafka_broker: KafkaBroker, topics
 def test_tombstones_are_dead_letters(kafka_broker: KafkaBroker, topics: Topics, client: Client) -> None:
     """A message without a value, and one with an empty one, stop nothing."""
     write(kafka_broker, topics.predictions, [None, b"", prediction(1)])
-    with opened(kafka_settings(kafka_broker, topics), client) as one:
-        delivery = read(one.source, lambda d: len(d.predictions) == 1)
+    with reading(kafka_settings(kafka_broker, topics), client) as source:
+        delivery = read(source, lambda d: len(d.predictions) == 1)
     letters = [letter for batch in delivery.batches for letter in batch.dead_letters]
     assert [(letter.reason, letter.offset) for letter in letters] == [(Reason.EMPTY, 0), (Reason.EMPTY, 1)]
 
@@ -126,9 +112,9 @@ def test_a_topic_that_is_made_anew_is_read_from_its_beginning(
 ) -> None:
     """A stored position beyond the end of the new topic goes back to the earliest message, and nothing is skipped."""
     write(kafka_broker, topics.predictions, [prediction(n) for n in range(5)])
-    with opened(kafka_settings(kafka_broker, topics), client) as one:
+    with reading(kafka_settings(kafka_broker, topics), client) as source:
         stored = {0: {topics.predictions: 500, topics.outcomes: 0}}
-        delivery = read(one.source, lambda d: len(d.predictions) == 5, stored)
+        delivery = read(source, lambda d: len(d.predictions) == 5, stored)
     assert delivery.predictions == [key_of(n) for n in range(5)]
     (said,) = [record for record in caplog.records if record.message == "positions_reset"]
     assert said.levelname == "WARNING"
@@ -148,18 +134,18 @@ def test_a_leader_that_moves_is_followed(tmp_path: Path, kafka_broker: KafkaBrok
         )
         events: list[tuple[Role, int, bytes | None]] = [("prediction", n, prediction(n)) for n in range(40)]
         events += [("outcome", n, outcome(n)) for n in range(40)]
-        with opened(settings) as one:
+        with reading(settings) as source:
             delivery = Delivery()
             produce(cluster.first, topics, events[:20])
-            read(one.source, lambda d: len(d.predictions) == 20, into=delivery)
+            read(source, lambda d: len(d.predictions) == 20, into=delivery)
             assert cluster.leaders(topics.predictions) == {1, 2}
             cluster.second.stop()
             wait_until(lambda: cluster.leaders(topics.predictions) == {1}, 60, "the first node to lead alone")
             produce(cluster.first, topics, events[20:60])
-            read(one.source, lambda d: len(d.predictions) == 40, into=delivery)
+            read(source, lambda d: len(d.predictions) == 40, into=delivery)
             cluster.second.start()
             produce(cluster.first, topics, events[60:])
-            read(one.source, lambda d: len(d.outcomes) == 40, into=delivery)
+            read(source, lambda d: len(d.outcomes) == 40, into=delivery)
     everything = sorted(key_of(n) for n in range(40))
     assert sorted(delivery.predictions) == sorted(delivery.outcomes) == everything
 
@@ -175,11 +161,8 @@ def test_a_clock_that_jumps_changes_nothing_that_is_counted(
 
     write(kafka_broker, topics.predictions, [prediction(n) for n in range(3)])
     settings = kafka_settings(kafka_broker, topics)
-    source = client(settings, codec(), Wrong())
-    try:
+    with opened(client(settings, codec(), Wrong())) as source:
         delivery = read(source, lambda d: len(d.predictions) == 3)
-    finally:
-        source.close(5.0)
     assert delivery.n_dead_letters == 0
 
 
@@ -189,11 +172,11 @@ def test_messages_that_retention_deleted_are_said_to_be_missing(
     """A stored position that the log has left behind: reading goes on where it begins, and the loss is counted."""
     write(kafka_broker, topics.predictions, [prediction(n) for n in range(10)])
     delete_until(kafka_broker, topics.predictions, 6)
-    with opened(kafka_settings(kafka_broker, topics), client) as one:
-        delivery = read(one.source, lambda d: len(d.predictions) == 4, {0: {topics.predictions: 2}})
-        turn(one.source, delivery)
+    with reading(kafka_settings(kafka_broker, topics), client) as source:
+        delivery = read(source, lambda d: len(d.predictions) == 4, {0: {topics.predictions: 2}})
+        turn(source, delivery)
         assert delivery.predictions == [key_of(n) for n in range(6, 10)]
-        assert one.source.statistics()["missed"] == 4
+        assert source.statistics()["missed"] == 4
     (said,) = [record for record in caplog.records if record.message == "messages_missed"]
     assert said.levelname == "ERROR"
 
@@ -202,12 +185,12 @@ def test_all_that_was_not_read_is_gone(kafka_broker: KafkaBroker, topics: Topics
     """A log that is empty by now is as much of a loss, and known before the next message comes."""
     write(kafka_broker, topics.predictions, [prediction(n) for n in range(5)])
     delete_until(kafka_broker, topics.predictions, 5)
-    with opened(kafka_settings(kafka_broker, topics), client) as one:
+    with reading(kafka_settings(kafka_broker, topics), client) as source:
         delivery = Delivery()
         stored = {0: {topics.predictions: 2, topics.outcomes: 0}}
-        wait_until(lambda: missed(one.source, delivery, stored) == 3, WAIT_SECONDS, "the loss to be told")
-        assert one.source.statistics()["missed_predictions"] == 3
-        assert one.source.statistics()["missed_outcomes"] == 0
+        wait_until(lambda: missed(source, delivery, stored) == 3, WAIT_SECONDS, "the loss to be told")
+        assert source.statistics()["missed_predictions"] == 3
+        assert source.statistics()["missed_outcomes"] == 0
 
 
 def test_gaps_of_transactions_are_not_missed(kafka_broker: KafkaBroker, topics: Topics, client: Client) -> None:
@@ -222,10 +205,10 @@ def test_gaps_of_transactions_are_not_missed(kafka_broker: KafkaBroker, topics: 
             producer.flush()
             end()
     write(kafka_broker, topics.predictions, [prediction(9)])
-    with opened(kafka_settings(kafka_broker, topics), client) as one:
+    with reading(kafka_settings(kafka_broker, topics), client) as source:
         stored = {0: {topics.predictions: 0, topics.outcomes: 0}}
-        delivery = read(one.source, lambda d: len(d.predictions) == 4, stored)
-        assert missed(one.source, delivery) == 0
+        delivery = read(source, lambda d: len(d.predictions) == 4, stored)
+        assert missed(source, delivery) == 0
     assert delivery.predictions == [key_of(n) for n in (0, 2, 4, 9)]
 
 
@@ -283,11 +266,11 @@ def test_a_batch_that_is_damaged_on_the_disk_stops_nothing(
         broker.start()
         deliveries = []
         for client in CLIENTS:
-            with opened(kafka_settings(broker, topics), client) as one:
-                deliveries.append(read(one.source, lambda d: key_of(3) in d.predictions))
-                turn(one.source, deliveries[-1])
-                assert one.source.statistics()["errors"] == ATTEMPTS - 1
-                assert one.source.statistics()["missed"] == 0
+            with reading(kafka_settings(broker, topics), client) as source:
+                deliveries.append(read(source, lambda d: key_of(3) in d.predictions))
+                turn(source, deliveries[-1])
+                assert source.statistics()["errors"] == ATTEMPTS - 1
+                assert source.statistics()["missed"] == 0
     for delivery in deliveries:
         assert delivery.predictions == [key_of(1), key_of(3)]
         (letter,) = [letter for batch in delivery.batches for letter in batch.dead_letters]

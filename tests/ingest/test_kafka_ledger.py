@@ -324,18 +324,18 @@ def test_an_outage_of_the_broker_is_outlived(tmp_path: Path) -> None:
         ledger.read(0)
         ledger.write(0, {KEY: b"1"})
         broker.stop()
-        started = time.monotonic()
+        deadline = time.monotonic() + WAIT_SECONDS
         for call in (lambda: ledger.write(0, {KEY: b"2"}), lambda: ledger.read(0), lambda: ledger.claim(1)):
             with pytest.raises(LedgerError):
                 call()
         assert reader.poll(0.1) == []
-        assert time.monotonic() - started < 20.0
+        assert time.monotonic() < deadline
         broker.start()
         ledger.write(0, {KEY: b"3"})
         assert ledger.read(0) == {KEY: b"3"}
         found: list[tuple[bytes, bytes | None]] = []
         while (KEY, b"3") not in found:
-            assert time.monotonic() - started < 2 * WAIT_SECONDS
+            assert time.monotonic() < deadline + WAIT_SECONDS
             found += reader.poll(0.2)
         ledger.close(5.0)
         reader.close(5.0)

@@ -31,7 +31,7 @@ from tests.support.process import wait_until
 from tests.support.secure_broker import PASSWORD, Right, SecureBroker, broken_token, start_secure_broker
 
 pytestmark = pytest.mark.kafka
-WAIT_SECONDS = 30.0
+WAIT_SECONDS = 120.0
 RECORDS = {b'["progress",1]': b"value"}
 ALL_KEYS = sorted(key_of(number) for number in range(N_EVENTS))
 

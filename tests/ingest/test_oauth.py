@@ -117,10 +117,8 @@ def test_an_answer_that_never_ends_is_given_up(provider: IdentityProvider, monke
     """However slowly bytes drip, the time for an answer is bounded."""
     monkeypatch.setattr(oauth, "REQUEST_SECONDS", 0.5)
     provider.drips = True
-    started = time.monotonic()
-    with pytest.raises(SourceError):
+    with pytest.raises(SourceError, match=r"took over 0\.5 s to answer"):
         _tokens(provider).token()
-    assert time.monotonic() - started < 3.0
 
 
 def test_nobody_there_is_said_at_once() -> None:

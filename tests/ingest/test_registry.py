@@ -103,7 +103,7 @@ def test_a_registry_that_fails_makes_no_dead_letter(fake: FakeRegistry, mood: Mo
     began = time.monotonic()
     with pytest.raises(RegistryUnavailableError, match=says):
         registry.find(7)
-    assert time.monotonic() - began < 20 * PATIENCE_SECONDS
+    assert time.monotonic() - began < 100 * PATIENCE_SECONDS
     assert len(fake.paths) == 1
 
 

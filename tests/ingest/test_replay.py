@@ -10,11 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.errors import FatalError
 from sentinel.events.batch import EventBatch
 from sentinel.events.codecs.arrow import ArrowCodec
-from sentinel.ingest.replay import BACKFILLS, OUTCOMES, PREDICTIONS, ReplaySource, ScheduledBackfills
+from sentinel.ingest.replay import PREDICTIONS, ReplaySource
+from sentinel.ingest.replay_schedules import BACKFILLS, OUTCOMES, ScheduledBackfills
 from tests.ingest.logs import SCHEMA, Delivery, key_of
 
 BASE = 1_764_000_000

@@ -15,7 +15,7 @@ from sentinel.summaries.algebra import Summary
 from sentinel.summaries.backfilled import note_backfill, recomputed_bins
 from sentinel.summaries.checks import check_predictions
 from sentinel.summaries.panes import PaneSeries
-from sentinel.summaries.rows import LABELLED, bin_predictions, row_dtype
+from sentinel.summaries.rows import JOINED, bin_predictions, row_dtype
 from tests.support.join_oracle import Event, Happened, JoinOracle, Key, Predicted, Recounted, Rules
 from tests.support.layouts import (
     HOUR_US,
@@ -290,10 +290,10 @@ def expected(oracle: JoinOracle, plans: Sequence[ModelPlan] = PLANS) -> Fingerpr
                     recomputed = _recomputed(plan, np.array([event.row % N_POOL]))
                     note_backfill(plan.layout, rows[p.row], *recomputed_bins(plan.layout, recomputed))
                 panes[p.at - p.at % width_us].observe_backfills(rows[p.row])
-        for p, value, at in oracle.labelled():
+        for p, value, at in oracle.offline_rows():
             if p.key == plan.key:
                 row = rows[p.row]
-                row["state"], row["outcome"], row["outcome_at"] = LABELLED, value, at
+                row["state"], row["outcome"], row["outcome_at"] = JOINED, value, at
                 panes[p.at - p.at % width_us].observe_outcomes(row)
         found[*plan.key, -1] = str(width_us).encode()
         found |= {(*plan.key, start): pane.to_bytes() for start, pane in panes.items()}

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from sentinel.ingest.memory_ledger import MemoryLog
 from sentinel.ingest.protocol import Changes
 from sentinel.pipeline.counted import Counted
-from sentinel.pipeline.loop import RETRY_SECONDS, Loop
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.open_partitions import RETRY_SECONDS
 from sentinel.pipeline.tally import Tally
 from tests.pipeline.scripted import ScriptedSource
 from tests.pipeline.shared_log import SharedLog
 from tests.pipeline.test_loop import EVERY_SECONDS, Stage, stream
 from tests.pipeline.test_takeover import Member, history
+from tests.support.memory_ledger import MemoryLog
 
 
 def counted(loops: Iterable[Loop]) -> tuple[Counter[tuple[str, str]], Counter[str]]:
@@ -82,9 +83,7 @@ def test_a_restart_begins_at_zero() -> None:
     first = Stage(ScriptedSource({0: events}))
     first.turn(7, seconds=1.0)  # checkpoint after turn 5, two turns lost
     first.loop.close()
-    second = Stage(ScriptedSource({0: events}, size=lambda: 7))
-    second.stores = first.stores
-    second.loop._open_store = first.stores.__getitem__
+    second = Stage(ScriptedSource({0: events}, size=lambda: 7), first.stores)
     second.turn()
     assert sum(second.loop.status.counted.events.values()) == 0
     second.loop.run()

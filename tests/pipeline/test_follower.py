@@ -9,7 +9,8 @@ import pytest
 
 from sentinel.clock import ManualClock
 from sentinel.pipeline.follower import CORRUPT, FOLLOWED, FOREIGN, FORGOTTEN, FollowedView, Follower
-from sentinel.pipeline.loop import Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.published import PaneKey, pane_key, progress_key, read_key
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.tally import add_up

@@ -16,7 +16,8 @@ from sentinel.config.formats import Format
 from sentinel.errors import CorruptArtifactError
 from sentinel.events.batch import EventBatch, Reason
 from sentinel.events.codecs.adapting import AdaptingCodec, Stages
-from sentinel.events.codecs.json import JsonCodec, assemble
+from sentinel.events.codecs.decoded import assemble
+from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Messages
 from sentinel.events.codecs.plain import JsonDeserializer
 from sentinel.events.codecs.shapes.registry import make_shape

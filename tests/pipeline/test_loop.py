@@ -15,7 +15,9 @@ from sentinel.clock import ManualClock
 from sentinel.errors import StoreError
 from sentinel.events.batch import DeadLetter, EventBatch, Reason
 from sentinel.ingest.protocol import Changes
-from sentinel.pipeline.loop import RETRY_SECONDS, Loop, PartitionView
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import PartitionView
+from sentinel.pipeline.open_partitions import RETRY_SECONDS
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.tally import Tally, add_up
@@ -66,10 +68,10 @@ class KeptStore(MemoryJoinStore):
 class Stage:
     """A loop with everything around it at hand."""
 
-    def __init__(self, source: ScriptedSource) -> None:
+    def __init__(self, source: ScriptedSource, stores: defaultdict[int, KeptStore] | None = None) -> None:
         self.source = source
         self.clock = ManualClock(now_us=1_000_000)
-        self.stores: defaultdict[int, KeptStore] = defaultdict(KeptStore)
+        self.stores = defaultdict(KeptStore) if stores is None else stores
         self.letters: list[DeadLetter] = []
         self.n_checkpoints = 0
         self.loop = Loop(
@@ -171,9 +173,7 @@ def test_a_restart_reads_on_from_the_checkpoint() -> None:
     first = Stage(ScriptedSource({0: events}))
     first.turn(7, seconds=1.0)  # checkpoint after turn 5, two turns lost
     first.loop.close()
-    second = Stage(ScriptedSource({0: events}, size=lambda: 7))
-    second.stores = first.stores
-    second.loop._open_store = first.stores.__getitem__
+    second = Stage(ScriptedSource({0: events}, size=lambda: 7), first.stores)
     second.loop.run()
     started = second.calls("start_at")[0]
     assert sum(started[1].values()) == 50
@@ -295,10 +295,10 @@ def test_stop_ends_the_loop_after_its_turn_with_a_checkpoint() -> None:
     source.transform = with_signal
     thread = threading.Thread(target=stage.loop.run)
     thread.start()
-    assert seen.wait(5.0)
+    assert seen.wait(60.0)
     stage.loop.stop()
     stage.loop.stop()
-    thread.join(5.0)
+    thread.join(60.0)
     assert not thread.is_alive()
     assert sum(stage.calls("commit")[-1][0].values()) == sum(source._positions[0].values())
 
@@ -329,8 +329,7 @@ def test_a_gained_partition_is_shown_at_once_as_it_was_stored() -> None:
     events = stream(15)
     first = Stage(ScriptedSource({0: events}))
     first.loop.run()
-    second = Stage(ScriptedSource({0: events}))
-    second.loop._open_store = first.stores.__getitem__
+    second = Stage(ScriptedSource({0: events}), first.stores)
     second.turn()
     assert shown(second.view()) == whole(events)
 

@@ -11,13 +11,15 @@ import pytest
 
 from sentinel.clock import ManualClock
 from sentinel.errors import FatalError, StoreError
-from sentinel.ingest.memory_ledger import MemoryLedger, MemoryLog
-from sentinel.pipeline.loop import FENCED_SECONDS, RETRY_SECONDS, Loop, LoopStatus
+from sentinel.pipeline.loop import Loop
+from sentinel.pipeline.loop_status import LoopStatus
+from sentinel.pipeline.open_partitions import RETRY_SECONDS
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.published import PaneKey, read_key, read_progress
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.stored_rows import rows_of
+from sentinel.pipeline.takeovers import FENCED_SECONDS
 from sentinel.summaries.rows import SPENT
 from tests.pipeline import streams
 from tests.pipeline.scripted import ScriptedSource
@@ -25,6 +27,7 @@ from tests.pipeline.shared_log import SharedLog, SharedSource
 from tests.pipeline.streams import PLANS, ROW_BYTES
 from tests.support.join_oracle import Event, Happened, Predicted
 from tests.support.layouts import HOUR_US, START_US, small_layout
+from tests.support.memory_ledger import MemoryLedger, MemoryLog
 
 CHURN = PLANS[0].key
 CHECKPOINT_SECONDS = 5.0
@@ -392,7 +395,7 @@ def test_other_partitions_go_on_during_a_rebuild() -> None:
     second.turn(5)
     assert set(second.status.rebuilding) == {0}
     assert set(second.status.views) == {1}
-    assert second.loop._partitions[1].positions
+    assert second.loop._partitions.started[1].positions
     second.finish()
     whole = undisturbed(log)
     for number in (0, 1):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sentinel.ingest.memory_ledger import MemoryLog
-from sentinel.pipeline.loop import FENCED_SECONDS, RETRY_SECONDS
+from sentinel.pipeline.open_partitions import RETRY_SECONDS
 from sentinel.pipeline.publisher import RETRY_SECONDS as PUBLISH_SECONDS
+from sentinel.pipeline.takeovers import FENCED_SECONDS
 from tests.pipeline.shared_log import SharedLog
 from tests.pipeline.test_takeover import (
     CHECKPOINT_SECONDS,
@@ -21,6 +21,7 @@ from tests.pipeline.test_takeover import (
 )
 from tests.support.join_oracle import Event, Happened, Predicted
 from tests.support.layouts import HOUR_US, START_US
+from tests.support.memory_ledger import MemoryLog
 
 SHARED = SharedLog({0: history(201, 400), 1: history(101, 400)})
 

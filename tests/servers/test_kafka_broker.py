@@ -16,7 +16,7 @@ from tests.support import kafka_broker as kb
 from tests.support import kafka_jars
 from tests.support.kafka_broker import KafkaBroker, start_broker, unique_name
 from tests.support.kafka_shared import join_broker, wait_for_end
-from tests.support.process import ServerError
+from tests.support.process import PATIENCE_SECONDS, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def _consume(broker: KafkaBroker, topic: str, n_values: int) -> list[bytes]:
     group: dict[str, Any] = {"group_id": unique_name("g"), "auto_offset_reset": "earliest"}
     options = {"bootstrap_servers": broker.bootstrap, **group, **broker.client_options}
     values: list[bytes] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_SECONDS
     with contextlib.closing(KafkaConsumer(topic, **options)) as consumer:
         while len(values) < n_values and time.monotonic() < deadline:
             for records in consumer.poll(timeout_ms=500).values():

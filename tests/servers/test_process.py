@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.process import Server, ServerError, free_port, is_locked, try_lock, wait_until
+from tests.support.process import PATIENCE_SECONDS, Server, ServerError, free_port, is_locked, try_lock, wait_until
 
 _SLEEPER = [sys.executable, "-c", "import os, time; print(os.getpid(), flush=True); time.sleep(600)"]
 _DEAF = [
@@ -25,7 +25,7 @@ def _started(scratch: Path, command: list[str], grace_seconds: float = 10.0) -> 
     """Start the command; return it with the process id that it printed."""
     server = Server("sleeper", command, scratch, grace_seconds=grace_seconds)
     server.start()
-    server.wait_until(lambda: server.log_tail().strip().isdigit(), 20, "the process id")
+    server.wait_until(lambda: server.log_tail().strip().isdigit(), PATIENCE_SECONDS, "the process id")
     return server, int(server.log_tail())
 
 
@@ -60,7 +60,7 @@ def test_a_detached_server_lives_until_its_last_user_leaves(tmp_path: Path) -> N
     assert is_locked(server.alive_path)
     assert _exists(pid)
     second.close()
-    wait_until(lambda: not is_locked(server.alive_path), 10, "the guard's end")
+    wait_until(lambda: not is_locked(server.alive_path), PATIENCE_SECONDS, "the guard's end")
     assert not _exists(pid)
 
 
@@ -73,13 +73,13 @@ def test_nothing_survives_a_killed_test_process(tmp_path: Path) -> None:
     user = subprocess.Popen([sys.executable, "-c", program, str(tmp_path), *_SLEEPER], cwd=Path.cwd())
     log = tmp_path / "sleeper.log"
     try:
-        wait_until(lambda: log.exists() and log.read_text().strip().isdigit(), 20, "the process id")
+        wait_until(lambda: log.exists() and log.read_text().strip().isdigit(), PATIENCE_SECONDS, "the process id")
         assert _exists(int(log.read_text()))
     finally:
         user.kill()
         user.wait()
-    wait_until(lambda: not _exists(int(log.read_text())), 10, "the server's end")
-    wait_until(lambda: not is_locked(tmp_path / "sleeper.alive"), 10, "the guard's end")
+    wait_until(lambda: not _exists(int(log.read_text())), PATIENCE_SECONDS, "the server's end")
+    wait_until(lambda: not is_locked(tmp_path / "sleeper.alive"), PATIENCE_SECONDS, "the guard's end")
 
 
 def test_the_server_dies_with_a_killed_guard(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_the_server_dies_with_a_killed_guard(tmp_path: Path) -> None:
     server, pid = _started(tmp_path, _SLEEPER)
     guard = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])  # the parent's id
     os.kill(guard, signal.SIGKILL)
-    wait_until(lambda: not _exists(pid), 10, "the server's end")
+    wait_until(lambda: not _exists(pid), PATIENCE_SECONDS, "the server's end")
     server.stop()
 
 
@@ -96,7 +96,7 @@ def test_a_failed_start_shows_the_end_of_the_log(tmp_path: Path) -> None:
     server = Server("brief", [sys.executable, "-c", "print('the disk is full')"], tmp_path)
     server.start()
     with pytest.raises(ServerError, match=r"(?s)brief: the process ended; its log ends:\nthe disk is full"):
-        server.wait_until(lambda: False, 20, "ready")
+        server.wait_until(lambda: False, PATIENCE_SECONDS, "ready")
 
 
 def test_the_log_of_every_start_is_kept(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_the_log_of_every_start_is_kept(tmp_path: Path) -> None:
     server = Server("twice", [sys.executable, "-c", "print('hello')"], tmp_path)
     for n_starts in (1, 2):
         server.start()
-        wait_until(lambda: not server.running, 20, "the end")
+        wait_until(lambda: not server.running, PATIENCE_SECONDS, "the end")
         assert server.log_tail().splitlines() == ["hello"] * n_starts
     server.stop()
 

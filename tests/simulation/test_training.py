@@ -8,7 +8,9 @@ import pytest
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.scorecard import build
 from sentinel.diagnosis.signatures import MEANINGS
-from sentinel.simulation.training import Run, fit, fit_temperature, train
+from sentinel.diagnosis.signatures.signal import Meaning
+from sentinel.simulation import training
+from sentinel.simulation.training import OPTIONAL, Run, fit, fit_temperature, optional_kinds, train
 
 
 def test_fit_finds_the_log_odds() -> None:
@@ -31,6 +33,13 @@ def test_forbidden_signs_are_kept() -> None:
     _, weights = fit(x, y, 2, (lowest, highest))
     assert weights[1, 0] == 0.0
     assert weights[0, 0] == 0.0
+
+
+def test_a_new_wish_is_withheld_with_all_that_it_supplies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals that ask for what no listed kind asks for come and go together; one that asks for nothing stays."""
+    new = (Meaning("moon", wanted="the moon"), Meaning("tide", wanted="the moon"), Meaning("sun"))
+    monkeypatch.setattr(training, "MEANINGS", {**MEANINGS, **{meaning.name: meaning for meaning in new}})
+    assert [*optional_kinds()] == [*OPTIONAL, ("moon", "tide")]
 
 
 @pytest.mark.parametrize("factor", [0.7, 1.0, 2.5])

@@ -101,6 +101,11 @@ def test_perfect_separation_and_constant_scores_keep_a_variance() -> None:
         assert got == Estimate(area, 2 * 0.25 / 50**2, 100, 50)
 
 
+def test_the_floor_of_an_empty_class_is_that_of_one_event() -> None:
+    """None and one are alike: (1 + 1) / 4; beside fifty, (1 + 1 / 2500) / 4."""
+    assert auc_variance_floor([0, 1, 0], [0, 1, 50]).tolist() == [0.5, 0.5, 0.25 * (1.0 + 1.0 / 2_500.0)]
+
+
 def test_the_floor_does_not_touch_ordinary_areas() -> None:
     """At area .8 and ten of each class the DeLong variance is already above the floor."""
     scores = np.arange(10)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from scipy import optimize, special
@@ -175,6 +175,7 @@ CELLS = npst.arrays(np.float64, st.tuples(st.just(3), st.integers(1, 8)), elemen
 
 @settings(deadline=None)
 @given(CELLS, st.sampled_from([0, 1, 5, 40, 10**6, 10**12]))
+@example(np.array([[1.0] * 6, [1.0, 1.0, 0.5, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 0.0, 1.0, 1.0]]), 10**12)
 def test_every_histogram_gives_finite_numbers_or_a_reason(cells: np.ndarray, size: int) -> None:
     """Any counts up to 1e12, any outcome share and any score, constant ones included."""
     counts = np.rint(cells[0] * size).astype(np.int64)
@@ -187,7 +188,7 @@ def test_every_histogram_gives_finite_numbers_or_a_reason(cells: np.ndarray, siz
         assert 0 < line.intercept.variance < math.inf
     else:
         assert line.n < line.needed
-        assert line.needed in (MINIMUM_SCORES, DEFAULT_MINIMUM)
+        assert line.needed in (MINIMUM_SCORES, DEFAULT_MINIMUM, line.n + 1)  # the last: no fit, as in the example
     for measured in (
         expected_calibration_error(counts, positives, sums),
         debiased_calibration_error(counts, positives, sums),
@@ -196,3 +197,14 @@ def test_every_histogram_gives_finite_numbers_or_a_reason(cells: np.ndarray, siz
         assert isinstance(measured, NotEnough) or 0 < measured.variance < math.inf
     test = calibration_test(counts, positives, sums)
     assert isinstance(test, NotEnough) or (math.isfinite(test.statistic) and 0 <= test.p_value <= 1)
+
+
+def test_the_variance_of_the_squared_distance_by_hand() -> None:
+    """Two bins of fifty, one off by .1 and one exact: 2 v^2 for each, and 4 (.01 - v) v less what is not there."""
+    found = debiased_calibration_error(np.array([50, 50]), np.array([10, 45]), np.array([5.0, 45.0]))
+    assert isinstance(found, Estimate)
+    rates = np.array([10.5, 45.5]) / 51.0
+    v = rates * (1.0 - rates) / 50.0
+    distances = np.array([0.1, 0.0])
+    assert found.value == pytest.approx(0.5 * (0.01 - 0.2 * 0.8 / 49.0) - 0.5 * 0.9 * 0.1 / 49.0)
+    assert found.variance == pytest.approx(0.25 * (2.0 * v**2).sum() + 0.25 * (4.0 * (distances**2 - v) * v).sum())

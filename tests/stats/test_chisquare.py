@@ -42,6 +42,20 @@ def test_both_keep_their_level_on_equal_laws() -> None:
         assert 0.04 < np.mean([one.p_value < 0.05 for one in found if isinstance(one, ChiSquare)]) < 0.065
 
 
+def test_one_bin_alone_has_nothing_to_differ() -> None:
+    """All events of both sides in one bin: exactly 0 with no degree of freedom, and the chance is 1."""
+    for test in (pearson, g_squared):
+        assert test(np.array([0, 5]), np.array([0, 7])) == ChiSquare(0.0, 0, 1.0, 12)
+
+
+def test_a_bin_of_one_event_counts() -> None:
+    """Ten and one against ten and none, by the formula of a table of four: n (ad - bc)^2 over the four margins."""
+    found = pearson(np.array([10, 1]), np.array([10, 0]))
+    assert isinstance(found, ChiSquare)
+    assert found.degrees_of_freedom == 1
+    assert found.statistic == pytest.approx(21 * (10 * 0 - 1 * 10) ** 2 / (11 * 10 * 20 * 1))
+
+
 def test_an_empty_side_is_not_enough() -> None:
     """Nothing can be compared with nothing."""
     assert pearson(np.array([0, 0]), np.array([3, 4])) == NotEnough("one side has no events", 0, 1)

@@ -208,7 +208,7 @@ def test_overlap_mass() -> None:
     left, right = np.array([300, 100, 0, 0]), np.array([0, 0, 500, 500])
     assert overlap_mass(left, left * 7) == pytest.approx(1.0, abs=1e-12)
     assert overlap_mass(left, right) == 0.0
-    assert overlap_mass(left, np.zeros(4, np.int64)) == 0.0
+    assert overlap_mass(left, np.zeros(4, np.int64)) == overlap_mass(np.zeros(4, np.int64), left) == 0.0
 
 
 def test_overlap_of_few_events_is_not_made_of_noise() -> None:

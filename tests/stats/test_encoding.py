@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from sentinel.stats.arrays import Booleans, Counts, Floats
 from sentinel.stats.encoding import Closeness, closeness, pure_ends
@@ -24,7 +25,8 @@ def cells(rng: np.random.Generator, size: int, base: float = 0.3, spread: float 
 def encode(cell: Counts, outcomes: Floats, seen: Booleans, strength: float) -> Floats:
     """Mean outcome of the seen rows of each row's cell, with so many rows' worth of the mean of all."""
     k = int(cell.max()) + 1
-    n, s = np.bincount(cell[seen], minlength=k), np.bincount(cell[seen], outcomes[seen], k)
+    held = cell[seen].astype(np.int64)
+    n, s = np.bincount(held, minlength=k), np.bincount(held, outcomes[seen], k)
     overall = outcomes[seen].mean()
     return np.asarray(((s + strength * overall) / np.maximum(n + strength, 1e-9))[cell])
 
@@ -155,3 +157,44 @@ def test_an_exception_clears_the_ends() -> None:
     assert ends(zero=1.0) is None
     assert ends(between=40.0) is None
     assert ends(step=4.0) is None
+
+
+def test_means_on_a_line_by_hand() -> None:
+    """Seven values of forty rows, whose outcomes are exactly as the values say: only the half row of each is left.
+
+    The law is the gamma law of the same mean whose variance is the sum of 2 + (1 - 6 f (1 - f)) / (m f (1 - f)); about
+    the mean of all, Pearson's statistic over one degree less than there are values.
+    """
+    values = np.array([0.1103, 0.2011, 0.3517, 0.4909, 0.6173, 0.7001, 0.8309])
+    n = np.full(7, 40.0)
+    found = closeness(values, n, n * values)
+    assert isinstance(found, Closeness)
+    information = 40.0 * values * (1.0 - values)
+    spread = (2.0 + (1.0 - 6.0 * values * (1.0 - values)) / information).sum()
+    shape, scale = 5.0**2 / spread, spread / 5.0  # mean 5
+    reached = (1.0 / (12.0 * information)).sum()
+    assert found.p_value == pytest.approx(3.0 * stats.gamma.cdf(reached, shape, scale=scale), rel=1e-6)
+    assert found.dispersion == pytest.approx(0.0, abs=1e-12)
+    mean = values.mean()
+    assert found.total == pytest.approx((40.0 * (values - mean) ** 2 / (mean * (1.0 - mean))).sum() / 6)
+
+
+def test_pure_ends_by_hand() -> None:
+    """Values between the ends that are off by two rows in 600, and their distance from the mean of all three."""
+    values, n = np.array([0.0, 1 / 3, 1 / 2, 2 / 3, 1.0]), np.full(5, 600.0)
+    positives = np.array([0.0, 202, 300, 398, 600])
+    found = pure_ends(values, n, positives)
+    assert found is not None
+    off = 2.0 * 2.0**2 / (600.0 * (1 / 3) * (2 / 3))
+    assert found.dispersion == pytest.approx(off / 3)
+    assert found.total == pytest.approx(2.0 * 98.0**2 / (600.0 / 4.0) / 2)
+    assert found.p_value == pytest.approx(math.exp(2 * 600 * math.log1p(-1 / 12)))
+    assert (found.n_values, found.n) == (5, 3_000)
+
+
+def test_pure_ends_with_more_values_between_are_found() -> None:
+    """Four means between the ends, each exactly as it says."""
+    values, n = np.array([0.0, 1 / 4, 1 / 3, 1 / 2, 2 / 3, 1.0]), np.full(6, 600.0)
+    found = pure_ends(values, n, n * values)
+    assert found is not None
+    assert found.dispersion == pytest.approx(0.0)

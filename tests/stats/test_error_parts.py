@@ -115,3 +115,24 @@ def test_standard_errors_are_those_of_fresh_samples(name: str) -> None:
     spread = np.std([one.parts for one in drawn], axis=0, ddof=1)[:2]
     told = np.mean([one.errors for one in drawn], axis=0)[:2]
     assert told == pytest.approx(spread, rel=0.25)
+
+
+def test_one_event_in_one_bin_has_nothing_to_vary() -> None:
+    """A draw without any event has the one bin's share as well, so that no part has an error."""
+    terms = power_terms(np.array([3.0]), np.array([1.0]))
+    side = ErrorSide(terms[:, :N_FIRST], float(terms[0, POWERS.index("e4")]))
+    found = split_errors(side, side, np.array([1]))["mae"]
+    assert found.parts.tolist() == found.errors.tolist() == [0.0, 0.0, 0.0]
+
+
+def test_a_bin_that_one_side_never_saw_has_the_means_of_the_other() -> None:
+    """Offline errors of 1 in one bin; live half of the events lie in another, with errors of 3: the mix alone.
+
+    Turned round, the same half is gone: the mean error falls from 2 to 1, by the mix again.
+    """
+    near, far = (power_terms(np.full(20, error), np.zeros(20)).sum(axis=0) for error in (1.0, 3.0))
+    one, both = np.stack([2.0 * near, 0.0 * far]), np.stack([near, far])
+    sides = [ErrorSide(cells[:, :N_FIRST], float(cells[:, POWERS.index("e4")].sum())) for cells in (one, both)]
+    n = [side.cells[:, 0].astype(np.int64) for side in sides]
+    assert split_errors(sides[0], sides[1], n[1])["mae"].parts.tolist() == pytest.approx([1.0, 0.0, 0.0])
+    assert split_errors(sides[1], sides[0], n[0])["mae"].parts.tolist() == pytest.approx([-1.0, 0.0, 0.0])

@@ -13,7 +13,13 @@ from scipy import special
 
 from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate, NotEnough
-from sentinel.stats.jackknife import design_effect_of_mean, jackknife, jackknife_auc
+from sentinel.stats.jackknife import (
+    design_effect_of_mean,
+    jackknife,
+    jackknife_auc,
+    jackknife_variance,
+    larger_variance,
+)
 
 
 def rate_of(n: np.ndarray, positives: np.ndarray) -> np.ndarray:
@@ -123,3 +129,18 @@ def test_the_design_effect_of_a_mean_is_never_below_one() -> None:
     assert design_effect_of_mean(4 * ones, 0.4 * ones, 0.04 * ones) == 1.0
     assert design_effect_of_mean(ones[:5], np.arange(5.0), np.arange(5.0) ** 2) == 1.0
     assert design_effect_of_mean(np.zeros(40), np.zeros(40), np.zeros(40)) == 1.0
+
+
+def test_the_larger_variance_is_taken_and_nothing_else() -> None:
+    """Value and events are the first estimate's, whichever variance is larger; without a second the first stands."""
+    small, large, short = Estimate(0.7, 0.01, 90, 30), Estimate(0.6, 0.04, 80, 20), NotEnough("short", 1, 2)
+    assert larger_variance(small, large) == Estimate(0.7, 0.04, 90, 30)
+    assert larger_variance(large, small) == large
+    assert larger_variance(small, short) is small
+    assert larger_variance(short, large) is short
+
+
+def test_two_values_have_a_jackknife_variance() -> None:
+    """Half the sum of squares about their mean, (2 - 1) / 2 x 2; one value has none."""
+    assert float(jackknife_variance(np.array([1.0, 3.0]))) == 1.0
+    assert float(jackknife_variance(np.array([1.0]))) == 0.0

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss
 
 from sentinel.stats.estimate import Estimate, NotEnough
-from sentinel.stats.losses import brier_losses, log_losses, mean_loss, normalized_entropy
+from sentinel.stats.losses import brier_losses, log_losses, mean_loss, mean_losses, normalized_entropy
 
 
 def world(seed: int, n: int = 800) -> tuple[np.ndarray, np.ndarray]:
@@ -129,3 +129,21 @@ def test_every_sum_gives_a_finite_estimate_or_a_reason(n: int, mean: float, spre
         else:
             assert math.isfinite(got.value)
             assert 0 < got.variance < math.inf
+
+
+def test_many_means_are_those_of_each() -> None:
+    """Every mean and variance of many is that of `mean_loss`; too few events count as two, and stay finite."""
+    n, totals, squares = np.array([2, 5, 40]), np.array([1.0, 2.5, 12.0]), np.array([1.0, 1.25, 9.0])
+    each = [mean_loss(*sums, minimum=2) for sums in zip(n.tolist(), totals.tolist(), squares.tolist(), strict=True)]
+    means, variances = mean_losses(n, totals, squares)
+    assert [Estimate(*found) for found in zip(means.tolist(), variances.tolist(), n.tolist(), strict=True)] == each
+    means, variances = mean_losses(np.array([0, 1]), np.array([0.0, 3.0]), np.array([0.0, 9.0]))
+    assert means.tolist() == [0.0, 1.5]
+    assert variances.tolist() == [1 / 16, (9.0 - 4.5) / 1 / 2]
+
+
+def test_normalized_entropy_says_how_many_were_positive() -> None:
+    """Of thirty events that rest on twelve positive ones."""
+    found = normalized_entropy(np.array([18, 12]), np.array([9.0, 12.0]), np.array([6.0, 14.0]))
+    assert isinstance(found, Estimate)
+    assert (found.n, found.n_positive) == (30, 12)

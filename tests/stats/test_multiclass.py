@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 from sentinel.stats import multiclass
+from sentinel.stats.confusion import Confusion, f1
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
 
 CLASSES = 4
@@ -118,3 +119,17 @@ def test_macro_f1_of_buckets_sees_entities_that_repeat() -> None:
     np.add.at(counts, (bucket, chance.argmax(axis=1), outcomes), 30)
     alone, together = multiclass.macro_f1(counts.sum(axis=0)), multiclass.macro_f1_of_buckets(counts)
     assert estimate(together).variance > 10 * estimate(alone).variance
+
+
+def test_class_f1_of_two_classes_is_that_of_the_confusion_table() -> None:
+    """Value and variance of either class are those of the binary F1 with that class as the positive one."""
+    table = multiclass.class_f1(np.array([[40, 10], [20, 30]]))
+    ones = f1(Confusion(40, 10, 20, 30)), f1(Confusion(30, 20, 10, 40))
+    assert all(isinstance(one, Estimate) for one in ones)
+    assert table.values.tolist() == pytest.approx([one.value for one in ones if isinstance(one, Estimate)])
+    assert table.variances.tolist() == pytest.approx([one.variance for one in ones if isinstance(one, Estimate)])
+
+
+def test_a_perfect_macro_f1_keeps_a_variance() -> None:
+    """Where no event could move it, the floor of a mean of so many: a quarter over the square of the events."""
+    assert multiclass.macro_f1(np.diag([60, 40])) == Estimate(1.0, 0.25 / 100**2, 100)

@@ -55,7 +55,7 @@ def test_the_share_of_false_findings_is_kept_under_dependence() -> None:
     for _ in range(2000):
         z = truth + np.sqrt(0.5) * random.normal() + np.sqrt(0.5) * random.normal(size=200)
         found = e_bh(3.0 * z - 4.5, 0.1)  # exp(3 z - 4.5) has mean one under N(0, 1)
-        shares.append(found[10:].sum() / max(found.sum(), 1))
+        shares.append(found[10:].sum() / max(int(found.sum()), 1))
         power.append(found[:10].mean())
     assert np.mean(shares) < 0.1
     assert np.mean(power) > 0.5

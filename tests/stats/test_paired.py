@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentinel.stats.contingency import independence_p_values
 from sentinel.stats.paired import FEWEST_PER_CLASS, I64, growth_p_values, paired_contrast
 
 
@@ -93,3 +94,23 @@ def test_a_column_that_leans_the_other_way_by_itself_has_not_grown() -> None:
     outcome = (rng.random(x.size) < 1.0 / (1.0 + np.exp(1.0 - x + other))).astype(np.int64)
     table = counted((other > 0).astype(np.int64), (x > 0).astype(np.int64), outcome)
     assert growth_p_values(table)[0] == 1.0
+
+
+def test_only_a_lean_of_its_own_that_is_sure_says_that_nothing_has_grown() -> None:
+    """Served high 400 of 1,000 positive, served low 500 of 1,000: odds of .67, seven in a million; a tenth is no proof.
+
+    Among those that came out high the served ones lean against it as well: odds of 1 against 3.
+    """
+    table = np.array([[[[400, 200], [100, 300]], [[400, 200], [200, 200]]]])
+    assert growth_p_values(10 * table)[0] == 1.0
+    few = growth_p_values(table // 10)
+    assert few[0] == independence_p_values(np.array([[[10, 30], [20, 20]]]))[0] < 0.05
+
+
+def test_the_difference_is_in_score_standard_errors() -> None:
+    """By Agresti and Min: 60 of 200 positives only gained and 20 only lost, 20 and 40 of the negatives."""
+    table = np.array([[[[100, 80], [20, 60]], [[40, 20], [40, 40]]]])
+    gained, lost, size = np.array([20.5, 60.5]), np.array([40.5, 20.5]), 202.0
+    variance = ((gained + lost) / size - ((gained - lost) / size) ** 2) / size
+    leads = 60 / 200 - 80 / 200, 100 / 200 - 60 / 200  # share high of the positives less that of the negatives
+    assert paired_contrast(table).z[0] == pytest.approx((leads[1] - leads[0]) / np.sqrt(variance.sum()))

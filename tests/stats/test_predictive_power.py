@@ -120,3 +120,9 @@ def test_a_bin_that_was_never_seen_says_what_all_say() -> None:
     mixed = np.array([[20.0, 0.0], [0.0, 80.0]])
     # Guesses 1 throughout: as good as always saying the commonest, so no gain.
     assert predictive_power(reference, mixed) == 0.0
+
+
+def test_information_value_of_few_events_by_hand() -> None:
+    """Half an event more in each of four cells, 3.5 and 1.5 of 5, less what chance brings: one bin's 1/4 + 1/4."""
+    expected = 2.0 * (0.7 - 0.3) * np.log(0.7 / 0.3) - 0.5
+    assert information_value(np.array([[3, 1], [1, 3]])) == pytest.approx(expected)

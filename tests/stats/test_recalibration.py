@@ -208,3 +208,15 @@ def test_any_counts_give_finite_results(seed: int, size: float, live_size: float
         if isinstance(test, Homogeneity):
             assert math.isfinite(test.excess)
             assert 0.0 <= test.p_value <= 1.0
+
+
+def test_excess_by_outcome_counts_the_events_of_both() -> None:
+    """Both statistics less their degrees of freedom, over the sum of n m / (n + m) of either outcome; by scipy."""
+    first = np.stack([[400, 300, 300], [90, 60, 50]], axis=1)
+    second = np.stack([[900, 500, 600], [30, 30, 60]], axis=1)
+    found = homogeneity_by_outcome(first, second)
+    assert isinstance(found, Homogeneity)
+    tests = [chi2_contingency([first[:, y], second[:, y]], lambda_="log-likelihood") for y in (0, 1)]
+    events = 1_000 * 2_000 / 3_000 + 200 * 120 / 320
+    assert found.excess == pytest.approx(sum(test.statistic - 2 for test in tests) / events)
+    assert found.p_value == pytest.approx(chi2.sf(sum(test.statistic for test in tests), 4))

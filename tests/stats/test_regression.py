@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -152,3 +154,15 @@ def test_r_squared_does_not_depend_on_unit_or_origin() -> None:
     assert isinstance(moved, Estimate)
     assert moved.value == pytest.approx(plain.value, rel=1e-9)
     assert moved.variance == pytest.approx(plain.variance, rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+@pytest.mark.parametrize("metric", [r_squared, explained_variances, slopes])
+def test_shares_and_slopes_have_no_unit(metric: Callable[..., ErrorTable], unit: float) -> None:
+    """Outcomes counted in millionths or millions vary as much, and what has no unit stays as it was."""
+    predicted, outcomes = world(np.random.default_rng(9))
+    plain, scaled = (of_sums(metric, sums_of(predicted * by, outcomes * by)) for by in (1.0, unit))
+    assert isinstance(plain, Estimate)
+    assert isinstance(scaled, Estimate)
+    assert scaled.value == pytest.approx(plain.value, rel=1e-9)
+    assert scaled.variance == pytest.approx(plain.variance, rel=1e-9)

@@ -17,7 +17,8 @@ from sentinel.summaries.backfilled import (
     statuses,
     unpack_bits,
 )
-from sentinel.summaries.rows import LABELLED, PENDING
+from sentinel.summaries.layout import BIN_ABOVE
+from sentinel.summaries.rows import JOINED, PENDING
 from tests.support.layouts import draw_backfilled, draw_rows, seeds, small_layout
 
 LAYOUT = small_layout()
@@ -41,6 +42,17 @@ def test_of_a_feature_given_twice_the_later_value_counts() -> None:
     assert statuses(LAYOUT, rows).tolist() == [[AGREES, DIFFERS, DIFFERS]]
 
 
+def test_only_what_was_recomputed_is_high() -> None:
+    """The bit of a feature that was not given stays 0, however high its value."""
+    rows = draw_rows(LAYOUT, np.random.default_rng(1), 1)
+    bins = np.full_like(rows["features"], BIN_ABOVE)
+    high = is_high(LAYOUT, bins)[0]
+    given_ = np.array([[True, False, False]])
+    assert high[:2].tolist() == [True, True]
+    note_backfill(LAYOUT, rows, bins, given_)
+    assert unpack_bits(rows["high"], 3).tolist() == [[1, 0, 0]]
+
+
 @given(seeds)
 def test_backfills_and_outcomes_count_the_same_in_either_order(seed: int) -> None:
     """Outcome then backfill, or backfill then outcome, whatever came in between and was taken back."""
@@ -56,7 +68,7 @@ def test_backfills_and_outcomes_count_the_same_in_either_order(seed: int) -> Non
     first.observe_outcomes(rows)
     second.observe_outcomes(bare)
     second.observe_backfills(rows)
-    assert (rows["state"] == LABELLED).all()
+    assert (rows["state"] == JOINED).all()
     assert first == second
     flipped = rows.copy()
     flipped["outcome"] = 1.0 - rows["outcome"]
@@ -83,7 +95,7 @@ def test_rows_without_a_backfill_do_not_count() -> None:
 
 
 def test_bits_by_what_was_served_what_was_recomputed_and_the_outcome() -> None:
-    """Each labelled row counts once in the cell of its two bits, found here row by row."""
+    """Each row with an outcome counts once in the cell of its two bits, found here row by row."""
     rows = draw_backfilled(LAYOUT, np.random.default_rng(5), 60)
     summary = Summary.zero(LAYOUT)
     summary.observe_outcomes(rows)

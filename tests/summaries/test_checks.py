@@ -108,6 +108,17 @@ def test_times_of_columns_that_are_no_features_are_unused() -> None:
     assert not checked["facts"].any()
 
 
+def test_unused_times_are_counted_for_each_prediction() -> None:
+    """A time of ``region`` in the first of two predictions is the first's alone."""
+    layout = small_layout()
+    predictions = draw_predictions(layout, np.random.default_rng(1), 2)
+    at_us = np.full((4, 2), NO_TIME)
+    at_us[1, 0] = predictions.predicted_at[0]
+    checked = check_predictions(layout, replace(predictions, feature_times=FeatureTimes(at_us, np.array([0, 5]))))
+    assert checked is not None
+    assert checked["unused"].tolist() == [1, 5]
+
+
 def test_without_times_and_ranges_nothing_is_made() -> None:
     """Events that carry no times cost a model without declared ranges nothing."""
     layout = small_layout()

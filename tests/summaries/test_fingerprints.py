@@ -58,6 +58,21 @@ def test_different_numbers_differ(different: tuple[float, float]) -> None:
     assert len(set(_prints([left, right], [1, 1], [0, 0]).tolist())) == 2
 
 
+@pytest.mark.parametrize("digits", ["1.0001", "1.23456", "1.5", "3.99999", "4.00001", "7.99999", "9.87654"])
+def test_six_digits_count_at_every_size(digits: str) -> None:
+    """From 1e-299 to 1e307 a third of the sixth digit changes nothing, and one of the sixth digit does."""
+    numbers = [float(f"{digits}e{size}") for size in range(-299, 308)]
+    unit = [float(f"1e{size - 5}") for size in range(-299, 308)]
+    plain = [float(f"{digits:0<7}e{size}") for size in range(-299, 308)]
+    same = [number + 0.3 * step for number, step in zip(numbers, unit, strict=True)]
+    other = [number + step for number, step in zip(numbers, unit, strict=True)]
+    ones, zeros = [1.0] * len(numbers), [0] * len(numbers)
+    found = _prints(plain, ones, zeros)
+    assert (_prints(same, ones, zeros) == found).all()
+    assert (_prints(other, ones, zeros) != found).all()
+    assert len(set(found.tolist())) == len(numbers)
+
+
 def test_columns_do_not_stand_in_for_each_other() -> None:
     """(1, 2) is not (2, 1), and category 1 is not the number 1."""
     assert len(set(_prints([1, 2, 1, 1], [2, 1, 1, 1], [0, 0, 0, 1]).tolist())) == 4

@@ -11,8 +11,17 @@ from sklearn import metrics as sk
 
 from sentinel.stats.auc import auc_from_histogram
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
+from sentinel.stats.jackknife import design_effect_of_mean
+from sentinel.stats.losses import brier_losses, log_losses
 from sentinel.summaries.algebra import Summary
-from sentinel.summaries.metrics import METRICS, SLICE_METRICS, measure, measure_slices, slice_design_effects
+from sentinel.summaries.metrics import (
+    METRICS,
+    SLICE_METRICS,
+    loss_design_effects,
+    measure,
+    measure_slices,
+    slice_design_effects,
+)
 from sentinel.summaries.multiclass import CLASS_METRICS
 from tests.evaluation.worlds import count, draw, world_layout
 from tests.support.layouts import TASKS, small_layout
@@ -113,6 +122,24 @@ def test_entities_that_repeat_widen_every_slice() -> None:
         assert np.mean(effects_of_one) == pytest.approx(10.0, rel=0.1)
 
 
+def test_design_effects_are_of_the_losses_of_mean_scores() -> None:
+    """Every row has the loss of its bin's mean score, also where it is alone in its bin; recomputed from the rows."""
+    rows = draw(LAYOUT, np.random.default_rng(5), 150)
+    n_in_bin = np.bincount(rows["score_bin"])
+    assert 1 in n_in_bin
+    scores = (np.bincount(rows["score_bin"], rows["score"]) / np.maximum(n_in_bin, 1))[rows["score_bin"]]
+    outcomes = rows["outcome"].astype(np.int64)
+    losses = {
+        "log_loss": log_losses(scores, outcomes),
+        "brier": brier_losses(scores, outcomes),
+        "accuracy": ((scores >= LAYOUT.threshold) == (outcomes == 1)).astype(np.float64),
+    }
+    found = loss_design_effects(count(LAYOUT, rows))
+    for name, each in losses.items():
+        n, totals, squares = (np.bincount(rows["bucket"], x, LAYOUT.n_buckets) for x in (each**0, each, each**2))
+        assert found[name] == pytest.approx(design_effect_of_mean(n, totals, squares), rel=1e-6)
+
+
 def test_few_entities_leave_the_variances_alone() -> None:
     """With eleven entities, or one that has a third of the rows, leaving one out says nothing: no design effect."""
     rows = draw(LAYOUT, np.random.default_rng(8), 1_100)
@@ -152,3 +179,13 @@ def test_every_metric_is_described() -> None:
     assert measured | set(CLASS_METRICS) == METRICS.keys()
     assert all(set(measure_slices(Summary.zero(layout)).values) <= METRICS.keys() for layout in layouts)
     assert dataclasses.is_dataclass(METRICS["auc"])
+
+
+def test_every_metric_has_the_direction_that_its_definition_gives() -> None:
+    """Losses and distances are better below, areas and shares of what is right above, rates and levels neither."""
+    better_below = {"log_loss", "normalized_entropy", "brier", "calibration_error", "mae", "rmse"}
+    neither = {
+        "calibration_slope", "calibration_intercept", "base_rate", "mean_error", "slope", "mean_outcome", "rated_ratio"
+    }  # fmt: skip
+    assert {name for name, metric in METRICS.items() if metric.higher_is_better is False} == better_below
+    assert {name for name, metric in METRICS.items() if metric.higher_is_better is None} == neither

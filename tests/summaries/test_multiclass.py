@@ -13,7 +13,7 @@ from sentinel.stats.estimate import Estimate, Measured
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.metrics import measure, measure_slices
 from sentinel.summaries.multiclass import measure_classes
-from sentinel.summaries.rows import LABELLED, Rows, bin_predictions
+from sentinel.summaries.rows import JOINED, Rows, bin_predictions
 from tests.support.layouts import CLASSES, draw_predictions, small_layout
 
 GRID = tuple(np.linspace(1 / 31, 30 / 31, 30).tolist())
@@ -33,7 +33,7 @@ def world(n: int = 3_000) -> tuple[np.ndarray, np.ndarray, Rows, Summary]:
     chances = rng.dirichlet(np.array([2.0, 1.0, 0.7]), n)
     places = (rng.random((n, 1)) > chances.cumsum(axis=1)).sum(axis=1).clip(0, 2)
     rows = bin_predictions(LAYOUT, replace(draw_predictions(LAYOUT, rng, n), probabilities=chances))
-    rows["state"], rows["outcome"], rows["outcome_at"] = LABELLED, CODES[places], rows["predicted_at"] + 1
+    rows["state"], rows["outcome"], rows["outcome_at"] = JOINED, CODES[places], rows["predicted_at"] + 1
     summary = Summary.zero(LAYOUT)
     summary.observe_predictions(rows)
     summary.observe_outcomes(rows)

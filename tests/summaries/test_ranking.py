@@ -13,7 +13,7 @@ from sentinel.stats.estimate import Estimate, Measured
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.list_block import asked_ranks, judge_lists
 from sentinel.summaries.metrics import measure, measure_slices
-from sentinel.summaries.rows import LABELLED, bin_predictions
+from sentinel.summaries.rows import JOINED, bin_predictions
 from tests.support.layouts import TASKS, draw_predictions, small_layout
 
 LAYOUT = small_layout(**TASKS["ranking"])
@@ -40,7 +40,7 @@ def test_metrics_agree_with_scikit_learn() -> None:
     assert good.all()
     assert right.all()
     rows = bin_predictions(LAYOUT, replace(draw_predictions(LAYOUT, rng, n), items=items))
-    rows["state"], rows["outcome"] = LABELLED, judge_lists(LAYOUT, rows, relevances)
+    rows["state"], rows["outcome"] = JOINED, judge_lists(LAYOUT, rows, relevances)
     rows["outcome_at"] = rows["predicted_at"] + 1
     summary = Summary.zero(LAYOUT)
     summary.observe_predictions(rows)
@@ -55,6 +55,7 @@ def test_metrics_agree_with_scikit_learn() -> None:
     assert value(found["mrr"]) == pytest.approx(first.mean(), abs=2.0**-20)
     assert value(found["rated_ratio"]) == pytest.approx(rated.mean())
     asked = asked_ranks(LAYOUT, rows)
+    assert set(asked.tolist()) == set(range(K))
     assert value(found["base_rate"]) == pytest.approx(shown[np.arange(n), asked].mean())
     table = measure_slices(summary)
     slot = LAYOUT.slice_names.index("region=EU")

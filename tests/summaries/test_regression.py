@@ -15,7 +15,7 @@ from sentinel.stats.estimate import Estimate, Measured
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.layout import Layout, OutcomeScale
 from sentinel.summaries.metrics import measure, measure_slices
-from sentinel.summaries.rows import LABELLED, Rows, bin_predictions
+from sentinel.summaries.rows import JOINED, Rows, bin_predictions
 from tests.support.layouts import NUMBERS, TASKS, draw_predictions, draw_rows, seeds, small_layout
 
 LAYOUT = small_layout(**TASKS["regression"])
@@ -34,7 +34,7 @@ def rows_of(layout: Layout, n: int = 3_000, *, unit: float = 1.0, shift: float =
     outcomes = predicted + rng.normal(0.0, 0.5, n)
     drawn = replace(draw_predictions(layout, rng, n), scores=predicted * unit + shift)
     rows = bin_predictions(layout, drawn)
-    rows["state"], rows["outcome"] = LABELLED, outcomes * unit + shift
+    rows["state"], rows["outcome"] = JOINED, outcomes * unit + shift
     rows["outcome_at"] = rows["predicted_at"] + 1_000_000
     return rows
 

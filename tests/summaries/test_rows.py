@@ -188,6 +188,13 @@ def test_rows_are_the_header_and_then_the_layout() -> None:
     assert row_dtype(small_layout(slices=(), features=())).itemsize == HEADER.itemsize + 1 == 41
 
 
+def test_a_layout_as_wide_as_a_row_is_held() -> None:
+    """A feature of 256 bins and 256 buckets still fit the bytes."""
+    widest = FeatureBins(name="plan", kind="categorical", n_kept=252)
+    assert widest.n_bins == 256
+    assert row_dtype(small_layout(features=(widest,), n_buckets=256)).itemsize > 0
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

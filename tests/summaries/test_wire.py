@@ -105,6 +105,7 @@ def test_any_altered_byte_is_refused() -> None:
         (forged(header_of(dtype="<M8[us]"), BODY), "unknown dtype"),
         (forged(header_of(dtype="no such"), BODY), "unknown dtype"),
         (forged(header_of(shape=(-2,)), BODY), r"impossible shape \(-2,\)"),
+        (forged(header_of(shape=(-1,)), BODY), "impossible shape"),
         (forged(header_of(shape=(-1, -2)), BODY), "impossible shape"),
         (forged(header_of(shape=(1,) * 65), BODY), "impossible shape"),
         (forged(header_of(shape=("2",)), BODY), "cannot be read"),

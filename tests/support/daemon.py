@@ -18,7 +18,7 @@ from kafka import KafkaProducer
 
 from sentinel.simulation.events import Event
 from tests.support.kafka_broker import KafkaBroker
-from tests.support.process import free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, free_port, wait_until
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
@@ -80,7 +80,7 @@ class DaemonProcess:
     def status(self, path: str) -> int:
         """HTTP status of a path; 0 when nothing answers."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=5) as response:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE_SECONDS) as response:
                 return int(response.status)
         except urllib.error.HTTPError as error:
             error.close()
@@ -90,7 +90,7 @@ class DaemonProcess:
 
     def get(self, path: str) -> bytes:
         """Body of a path."""
-        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as response:
+        with urllib.request.urlopen(f"http://{self.address}{path}", timeout=PATIENCE_SECONDS) as response:
             return bytes(response.read())
 
     def report(self, model: str = "churn", version: str = "1") -> dict[str, Any]:

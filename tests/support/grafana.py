@@ -12,6 +12,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.process import PATIENCE_SECONDS
+
 TOKEN = "glsa_0123456789abcdef_token"
 Answer = tuple[int, Any]
 
@@ -92,7 +94,7 @@ class FakeGrafana:
         self._server.shutdown()
         self._server.server_close()
 
-    def wait(self, condition: Callable[[], bool], timeout_seconds: float = 10.0) -> None:
+    def wait(self, condition: Callable[[], bool], timeout_seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until something holds; it is looked at after each request."""
         with self.seen:
             assert self.seen.wait_for(condition, timeout_seconds), self.requests
@@ -110,7 +112,7 @@ class FakeGrafana:
             failure = self.failures.popleft() if self.failures else self.always
             self.seen.notify_all()
         if failure is not None and failure.hold is not None:
-            failure.hold.wait(10.0)
+            failure.hold.wait(PATIENCE_SECONDS)
         with self.seen:
             self.requests.append(request)
             answer: Answer = (0, None)

@@ -13,6 +13,7 @@ import msgspec
 
 from sentinel.simulation.events import Event
 from tests.support.daemon import DaemonProcess
+from tests.support.process import PATIENCE_SECONDS
 
 NDJSON = "application/x-ndjson"
 RETRY_SECONDS = 0.1
@@ -46,7 +47,7 @@ def post(daemon: DaemonProcess, body: bytes, headers: dict[str, str] | None = No
         f"http://{daemon.address}/v1/events", body, headers or {"Content-Type": NDJSON}, method="POST"
     )
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:

@@ -1,8 +1,8 @@
 """The join, slowly: one event at a time in plain dictionaries, to hold the pipeline against.
 
 The rules are written down a second time, from the contract: the first prediction of an id stays; an outcome counts when
-it is at most the horizon later than its prediction; a later outcome of another value replaces the one before; what is
-not labelled when its time is over stays unlabelled or is taken as negative; an outcome without its prediction waits. A
+it is at most the horizon later than its prediction; a later outcome of another value replaces the one before; what has
+no outcome when its time is over stays unjoined or is taken as negative; an outcome without its prediction waits. A
 backfill counts for the prediction that is held, or waits as an outcome does; of each feature the latest value counts.
 """
 
@@ -94,7 +94,7 @@ class JoinOracle:
             self._happen(event)
         self._let_go()
 
-    def labelled(self) -> list[tuple[Predicted, int, int]]:
+    def offline_rows(self) -> list[tuple[Predicted, int, int]]:
         """Predictions that count with an outcome: prediction, value, outcome time."""
         pairs = [(w.prediction, *w.outcome) for w in [*self.settled, *self.held.values()] if w.outcome is not None]
         return sorted(pairs, key=lambda pair: pair[0].row)
@@ -204,7 +204,7 @@ class JoinOracle:
     def _settle(self, waiting: Waiting, rules: Rules) -> None:
         key, at = waiting.prediction.key, waiting.prediction.at
         if waiting.outcome is None:
-            self.models[*key, "unlabelled"] += 1
+            self.models[*key, "unjoined"] += 1
             if rules.absence == "negative":
                 self.models[*key, "assumed_negative"] += 1
                 waiting.outcome = 0, at + rules.horizon_us

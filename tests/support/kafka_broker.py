@@ -23,7 +23,7 @@ from kafka.errors import KafkaError
 
 from tests.support import kafka_mock
 from tests.support.kafka_jars import fetch_jars, java_major, kafka_version
-from tests.support.process import Server, ServerError, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, Server, ServerError, free_port, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -124,7 +124,7 @@ class KafkaBroker:
         host, port = self.bootstrap.split(",")[0].rsplit(":", 1)
         try:
             # kafka-python 3.0.12 leaves the socket of a refused connection open, so it is not let near one.
-            socket.create_connection((host, int(port)), timeout=5).close()
+            socket.create_connection((host, int(port)), timeout=PATIENCE_SECONDS).close()
             with contextlib.closing(self._admin()) as admin:
                 return bool(admin.describe_cluster()["brokers"])
         except (KafkaError, OSError):

@@ -23,7 +23,7 @@ from sentinel.summaries.backfilled import note_backfill
 from sentinel.summaries.checks import N_AGE_BINS, OUTSIDE, TOO_OLD, check_dtype
 from sentinel.summaries.layout import OF_SCORE, FeatureBins, FeaturePair, Layout, OutcomeScale, SliceColumn
 from sentinel.summaries.list_block import judge_lists
-from sentinel.summaries.rows import LABELLED, Rows, bin_predictions
+from sentinel.summaries.rows import JOINED, Rows, bin_predictions
 
 HOUR_US = 3_600_000_000
 START_US = 1_795_694_400_000_000
@@ -215,7 +215,7 @@ def draw_rows(
     then one that the layout does not know.
     """
     rows = bin_predictions(layout, draw_predictions(layout, rng, n, start_us=start_us, span_us=span_us))
-    rows["state"] = LABELLED
+    rows["state"] = JOINED
     rows["outcome"] = rng.random(n) < rows["score"]
     if layout.task == "ranking":
         graded = np.zeros(n, RELEVANCE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sentinel.pipeline.loop import PartitionView
+from sentinel.pipeline.loop_status import PartitionView
 from sentinel.pipeline.published import PaneKey, Progress, pane_key, progress_key, write_progress
 
 Record = tuple[bytes, bytes | None]

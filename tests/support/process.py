@@ -21,6 +21,8 @@ _GUARD = Path(__file__).with_name("guard.py")
 # Below the kernel's ephemeral range (32768 and up): no outgoing connection can take the port meanwhile.
 _FIRST_PORT, _N_PORTS = 20_000, 12_000
 _POLL_SECONDS = 0.02
+PATIENCE_SECONDS = 120.0
+"""Far more than anything takes: several workers share few cores with others. Only a fault is waited for so long."""
 _detached: list[subprocess.Popen[bytes]] = []
 
 

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.support.process import Server, ServerError, free_port, wait_until
+from tests.support.process import PATIENCE_SECONDS, Server, ServerError, free_port, wait_until
 from tests.support.webhook import WebhookReceiver
 
 if TYPE_CHECKING:
@@ -20,10 +20,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 BINARIES = ("prometheus", "prometheus-alertmanager", "promtool", "amtool")
-_START_SECONDS = 30.0
-# Prometheus hands on newly discovered targets and Alertmanagers every 5 s, so the first scrape is late.
-_DISCOVERY_SECONDS = 30.0
-_HTTP_TIMEOUT_SECONDS = 5.0
 
 
 def missing_binaries() -> list[str]:
@@ -40,7 +36,7 @@ def check_with(program: str, *arguments: str) -> str:
         If its exit code is not 0, with what it printed.
     """
     command = [program, *arguments]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     printed = answer.stdout + answer.stderr
     if answer.returncode != 0:
         raise ServerError(f"{' '.join(command)} failed:\n{printed}")
@@ -78,7 +74,7 @@ class AlertmanagerServer:
     def start(self) -> None:
         """Start; return when it is ready."""
         self._server.start()
-        self._server.wait_until(lambda: _answers(f"http://{self.address}/-/ready"), _START_SECONDS, "ready")
+        self._server.wait_until(lambda: _answers(f"http://{self.address}/-/ready"), PATIENCE_SECONDS, "ready")
 
     def stop(self) -> None:
         """End the process. Idempotent."""
@@ -136,14 +132,14 @@ class PrometheusServer:
     def start(self) -> None:
         """Start; return when it is ready, which is some 5 s before its first scrape."""
         self._server.start()
-        self._server.wait_until(lambda: _answers(f"http://{self.address}/-/ready"), _START_SECONDS, "ready")
+        self._server.wait_until(lambda: _answers(f"http://{self.address}/-/ready"), PATIENCE_SECONDS, "ready")
 
     def stop(self) -> None:
         """End the process. Idempotent."""
         self._server.stop()
 
-    def wait_up(self, timeout_seconds: float = _DISCOVERY_SECONDS) -> None:
-        """Wait until every target has been scraped with success."""
+    def wait_up(self, timeout_seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until every target has been scraped with success: some 5 s, in which new targets are handed on."""
         n_targets = sum(map(len, self._targets.values()))
         wait_until(
             lambda: len(self.query("up == 1")) == n_targets,
@@ -151,8 +147,8 @@ class PrometheusServer:
             f"up == 1 of {n_targets} targets",
         )
 
-    def wait_alertmanager(self, timeout_seconds: float = _DISCOVERY_SECONDS) -> None:
-        """Wait until Prometheus knows the Alertmanager that it sends to."""
+    def wait_alertmanager(self, timeout_seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until Prometheus knows the Alertmanager that it sends to: some 5 s, as for targets."""
         wait_until(
             lambda: bool(self._api("alertmanagers", {})["activeAlertmanagers"]),
             timeout_seconds,
@@ -258,7 +254,7 @@ def _flags(options: Mapping[str, object]) -> list[str]:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=_HTTP_TIMEOUT_SECONDS) as response:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
             return bool(response.status == 200)
     except OSError:
         return False
@@ -266,7 +262,7 @@ def _answers(url: str) -> bool:
 
 def _get(url: str) -> Any:
     try:
-        with urllib.request.urlopen(url, timeout=_HTTP_TIMEOUT_SECONDS) as response:
+        with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:

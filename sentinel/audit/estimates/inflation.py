@@ -98,7 +98,7 @@ class InflationTally:
 
     def leaving_out(self) -> F64:
         """The metric of all rows but those of one bucket, for each of the ``N_BUCKETS`` buckets."""
-        return self._values(np.asarray(leave_one_out(self._counts)).sum(axis=-2))
+        return self._values(np.asarray(leave_one_out(self._counts), dtype=np.float64).sum(axis=-2))
 
     def inflation(self) -> Inflation | NotEnough:
         """Compare all rows with those that are not tainted.

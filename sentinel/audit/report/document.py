@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 
 from sentinel.audit.findings import AuditReport
-from sentinel.audit.report.whole_files import replace_file
 from sentinel.errors import CorruptArtifactError, FatalError
 
 
@@ -53,20 +52,6 @@ def audit_schema() -> dict[str, Any]:
     """JSON Schema (draft 2020-12) of the audit."""
     schema = msgspec.json.schema(AuditReport)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sentinel audit", **schema}
-
-
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file as `replace_file` does, with an error for whoever named it.
-
-    Raises
-    ------
-    FatalError
-        If it cannot be written.
-    """
-    try:
-        replace_file(path, data)
-    except OSError as error:
-        raise FatalError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
 
 
 def check_writable(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:

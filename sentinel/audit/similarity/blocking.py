@@ -274,5 +274,5 @@ def _information(values: F64, scale: float) -> float:
 def _entropy(values: F64 | U64) -> float:
     """Bits by which a column tells rows apart."""
     _, counts = np.unique(values, return_counts=True)
-    shares = counts / max(counts.sum(), 1)
+    shares = counts / max(int(counts.sum()), 1)
     return float(-(shares * np.log2(shares)).sum()) + 0.0

@@ -49,6 +49,10 @@ class Timeline:
 
 
 _MOST_READ: Final = 12
+_LIKELIER: Final = 0.5
+"""Probability from which a gap is told to have begun after launch."""
+_LEAST_SPAN: Final = 0.02
+"""Of the axis of the metric: what moves less is drawn flat."""
 
 
 def timeline(report: Report) -> Timeline | None:
@@ -60,29 +64,18 @@ def timeline(report: Report) -> Timeline | None:
     metric = points[-1].metric
     offline = next((f.offline for f in report.findings if f.metric == metric and f.slice == "all"), None)
     first, last = times[0], times[-1]
-    x = Axis(float(first), float(max(last, first + 1)))
+    marks = _marks_of(report, first, last)
     bands = [_band(point) for point in points]
-    # Early bounds are as wide as the axis: the later half of the points sets the scale, the rest is cut.
-    settled = [bound for band in bands[len(bands) // 2 :] if band is not None for bound in band]
-    sides = () if offline is None else (offline.value, offline.lower, offline.upper)
-    y = Axis.over([*(point.online for point in points), *sides, *settled], least_span=0.02)
-    launch = _inside(report.launch.through, first, last)
-    change = report.change
-    onset = None
-    if change is not None and change.later >= 0.5:
-        onset = _inside(change.onset, first, last)
-    alerts = [alert for alert in report.alerts if alert.severity != "info"]
-    fired = _marks(alerts, "fired", [alert.fired_at for alert in alerts], first, last)
-    resolved = _marks(alerts, "resolved", [alert.resolved_at for alert in alerts], first, last)
+    x, y = Axis(float(first), float(max(last, first + 1))), _scale_of(points, bands, offline)
     drawing = element(
         "svg",
-        *_launch(x, launch),
+        *_launch(x, marks.launch),
         *_grid(y),
         _stretched(*_offline(y, offline), *_live(x, y, times, points, bands)),
-        *(() if onset is None else _marker(x, onset, "onset", "began")),
+        *(() if marks.onset is None else _marker(x, marks.onset, "onset", "began")),
         *_last(x, y, times, points),
-        *(_dot(x, at, "fired", words) for at, words in fired.items()),
-        *(_dot(x, at, "resolved", words) for at, words in resolved.items()),
+        *(_dot(x, at, "fired", words) for at, words in marks.fired.items()),
+        *(_dot(x, at, "resolved", words) for at, words in marks.resolved.items()),
         *_scale(y),
         class_="plot",
         width="100%",
@@ -95,12 +88,42 @@ def timeline(report: Report) -> Timeline | None:
         metric=metric,
         first=points[0].at,
         last=points[-1].at,
-        launch=launch is not None,
-        onset=onset is not None,
-        fired=bool(fired),
-        resolved=bool(resolved),
+        launch=marks.launch is not None,
+        onset=marks.onset is not None,
+        fired=bool(marks.fired),
+        resolved=bool(marks.resolved),
         points=_thinned(points),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Marks:
+    """Moments inside the chart, microseconds since the epoch; those of alerts with their names."""
+
+    launch: int | None
+    onset: int | None
+    fired: dict[int, str]
+    resolved: dict[int, str]
+
+
+def _marks_of(report: Report, first: int, last: int) -> _Marks:
+    change = report.change
+    alerts = [alert for alert in report.alerts if alert.severity != "info"]
+    return _Marks(
+        launch=_inside(report.launch.through, first, last),
+        onset=None if change is None or change.later < _LIKELIER else _inside(change.onset, first, last),
+        fired=_moments(alerts, "fired", [alert.fired_at for alert in alerts], first, last),
+        resolved=_moments(alerts, "resolved", [alert.resolved_at for alert in alerts], first, last),
+    )
+
+
+def _scale_of(
+    points: Sequence[TimelinePoint], bands: Sequence[tuple[float, float] | None], offline: Value | None
+) -> Axis:
+    # Early bounds are as wide as the axis: the later half of the points sets the scale, the rest is cut.
+    settled = [bound for band in bands[len(bands) // 2 :] if band is not None for bound in band]
+    sides = () if offline is None else (offline.value, offline.lower, offline.upper)
+    return Axis.over([*(point.online for point in points), *sides, *settled], least_span=_LEAST_SPAN)
 
 
 def _thinned(points: Sequence[TimelinePoint]) -> Sequence[TimelinePoint]:
@@ -200,7 +223,7 @@ def _marker(x: Axis, at: int, class_: str, word: str) -> Iterator[Html]:
     yield element("text", word, x=place, y=12, dx=-4 if late else 4, text_anchor="end" if late else "start")
 
 
-def _marks(alerts: Sequence[Alert], verb: str, times: Sequence[str | None], first: int, last: int) -> dict[int, str]:
+def _moments(alerts: Sequence[Alert], verb: str, times: Sequence[str | None], first: int, last: int) -> dict[int, str]:
     """Moments inside the chart at which alerts did that, each with their names."""
     found: dict[int, str] = {}
     for alert, text in zip(alerts, times, strict=True):

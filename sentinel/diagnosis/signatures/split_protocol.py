@@ -48,12 +48,15 @@ def read(evidence: Evidence) -> Iterator[Signal]:
 
 def _of_rows(evidence: Evidence) -> Iterator[Signal]:
     static = evidence.static
-    excess = static.duplicate_excess_ratio
+    excess, often = static.duplicate_excess_ratio, static.oversampled_ratio
     beyond = "beyond those that inputs alone bring about"
-    words = f"{excess:.0%} of the validation rows have a twin in training, {beyond}" if excess else None
+    words = None
+    if excess is not None and excess > 0:
+        words = f"{excess:.0%} of the validation rows have a twin in training, {beyond}"
     yield Signal("duplicate_excess", clipped(excess, 0.0, 1.0), words)
-    often = static.oversampled_ratio
-    words = f"training rows of one class have a twin {often:.0%} more often than the other's" if often else None
+    words = None
+    if often is not None and often > 0:
+        words = f"training rows of one class have a twin {often:.0%} more often than the other's"
     yield Signal("oversampled", clipped(often, 0.0, 1.0), words)
     auc = static.entity_signal_auc
     words = None if auc is None else f"its entity's mean training outcome ranks a validation row with AUC {auc:.2f}"

@@ -14,9 +14,10 @@ import numpy as np
 
 from sentinel.config.formats import Format, Formats
 from sentinel.events.batch import I64, DeadLetter, Origin, Predictions, Reason, join_predictions
+from sentinel.events.codecs.decoded import Decoded
 from sentinel.events.codecs.framing import json_text
-from sentinel.events.codecs.json import Decoded, JsonCodec
-from sentinel.events.codecs.messages import Messages, Role, dead_letter
+from sentinel.events.codecs.json import JsonCodec
+from sentinel.events.codecs.messages import Messages, Role, dead_letter, size_fault
 from sentinel.events.codecs.plain import JsonDeserializer, decode_json, encode_json
 from sentinel.events.codecs.protocol import Deserializer
 from sentinel.events.codecs.repair import RejectedEventError
@@ -144,12 +145,8 @@ class AdaptingCodec:
 
     def _shaped(self, messages: Messages, i: int, stages: Stages) -> list[Event] | HalfEvent:
         payload = messages.payloads[i]
-        if not payload:
-            detail = "the message has no value (a tombstone)" if payload is None else "the message is empty"
-            raise RejectedEventError(Reason.EMPTY, detail)
-        if len(payload) > self._limits.max_event_bytes:
-            detail = f"{len(payload)} bytes exceed limits.max_event_bytes {self._limits.max_event_bytes}"
-            raise RejectedEventError(Reason.OVERSIZED, detail)
+        if not payload or len(payload) > self._limits.max_event_bytes:
+            raise RejectedEventError(*size_fault(payload, self._limits))
         headers = _by_name(messages.headers[i]) if messages.headers else _NO_HEADERS
         key = messages.keys[i] if messages.keys else None
         deserialize = stages.deserializer.deserialize

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import xxhash
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events import keys as event_keys
 from sentinel.events.batch import (
     F64,
@@ -52,7 +50,7 @@ def file_limits(hash_key: HashKey | None) -> Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
+class OfflineRows:
     """Predictions and, row by row, what became of them.
 
     ``known`` tells which rows have an outcome; elsewhere ``outcomes`` is NaN and ``outcome_at`` is BAD_TIME. Of a
@@ -122,9 +120,9 @@ class ArrowCodec:
         found = Outcomes(self.schema.model, self._keys(rows)[at], times[at], values[at], rows.origin(at), graded)
         return found, rows.dead_letters()
 
-    def labelled(
+    def offline_rows(
         self, table: pa.Table | pa.RecordBatch, *, topic: str = "", partition: int = 0, first_offset: int = 0
-    ) -> tuple[Labelled | None, list[DeadLetter]]:
+    ) -> tuple[OfflineRows | None, list[DeadLetter]]:
         """Decode predictions together with the outcomes that stand in the same rows.
 
         A row whose outcome alone is bad stays a prediction without an outcome, and is a dead letter too.
@@ -139,7 +137,7 @@ class ArrowCodec:
             values, times, known = values[kept], times[kept], known[kept]
             graded = None if graded is None else graded[kept]
         values, times = np.where(known, values, np.nan), np.where(known, times, BAD_TIME)
-        return Labelled(predictions, known, values, times, graded), rows.dead_letters()
+        return OfflineRows(predictions, known, values, times, graded), rows.dead_letters()
 
     def inputs(self, table: pa.Table | pa.RecordBatch) -> tuple[F64, Bool | None, I32]:
         """Decode the schema's columns of every row, whatever its envelope holds.
@@ -207,7 +205,7 @@ class ArrowCodec:
         if good.all():
             return (batch if rows.n else None), None
         kept = np.flatnonzero(good)
-        return (_take(batch, kept, rows) if len(kept) else None), kept
+        return (batch.take(kept) if len(kept) else None), kept
 
     def backfills(
         self, table: pa.Table | pa.RecordBatch, *, topic: str = "", partition: int = 0, first_offset: int = 0
@@ -261,20 +259,3 @@ class ArrowCodec:
             outcomes = judged.outcomes(self._columns.outcome, self.schema.task)
         rows.adopt(judged)
         return outcomes, times, judged.good, relevances
-
-
-def _take(batch: Predictions, kept: I64, rows: ArrowRows) -> Predictions:
-    columns: Mapping[str, Any] = {
-        "keys": batch.keys[kept],
-        "predicted_at": batch.predicted_at[kept],
-        "scores": batch.scores[kept],
-        "groups": batch.groups[kept],
-        "numeric": batch.numeric[:, kept],
-        "categorical": batch.categorical[:, kept],
-        "invalid": None if batch.invalid is None else batch.invalid[:, kept],
-        "feature_times": None if batch.feature_times is None else batch.feature_times.take(kept),
-        "probabilities": None if batch.probabilities is None else batch.probabilities[kept],
-        "items": None if batch.items is None else batch.items[kept],
-        "origin": rows.origin(kept),
-    }
-    return replace(batch, **columns)

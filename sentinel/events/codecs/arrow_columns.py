@@ -13,9 +13,8 @@ from sentinel.events import keys as event_keys
 from sentinel.events.batch import F64, I32, I64, U64, Bool
 from sentinel.events.hash_key import HashKey
 from sentinel.events.schema import INVALID, MISSING, UNSEEN, category
-from sentinel.events.times import BAD_TIME, parse_times
+from sentinel.events.times import BAD_TIME, MOST_SECONDS, parse_times
 
-_MAX_SECONDS = 1e11
 _MAX_EXACT_FLOAT = 2.0**53
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": MICROSECONDS_PER_SECOND, "ns": 1_000 * MICROSECONDS_PER_SECOND}
 _DAY_US = 86_400 * MICROSECONDS_PER_SECOND
@@ -125,11 +124,7 @@ def as_names(column: pa.Array | None) -> tuple[pa.Array | None, Bool]:
     if column is None:
         return None, np.zeros(0, np.bool_)
     nobody = np.zeros(len(column), np.bool_)
-    if is_text(column.type):
-        return column.cast(pa.large_string()), nobody
-    if pa.types.is_null(column.type):
-        return column.cast(pa.large_string()), nobody
-    if pa.types.is_integer(column.type):
+    if is_text(column.type) or pa.types.is_null(column.type) or pa.types.is_integer(column.type):
         return column.cast(pa.large_string()), nobody
     if pa.types.is_floating(column.type):
         whole = _whole_numbers(column)
@@ -193,7 +188,7 @@ def _from_ticks(column: pa.Array, per_second: int) -> I64:
 
 
 def _from_seconds(seconds: F64) -> I64:
-    readable = np.isfinite(seconds) & (abs(seconds) < _MAX_SECONDS)
+    readable = np.isfinite(seconds) & (abs(seconds) < MOST_SECONDS)
     micros = np.rint(np.where(readable, seconds, 0.0) * MICROSECONDS_PER_SECOND).astype(np.int64)
     return np.where(readable, micros, BAD_TIME)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.model import Columns
+from sentinel.config.columns import Columns
 from sentinel.events.batch import F64, I64, U64, Bool, DeadLetter, Origin, Reason
 from sentinel.events.classes import class_code, normalised
 from sentinel.events.codecs.arrow_columns import (

@@ -7,10 +7,9 @@ C-speed loops. Whatever the fast path refuses is read once more, slowly and leni
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -20,38 +19,31 @@ from sentinel.events import keys as event_keys
 from sentinel.events.batch import (
     F64,
     Backfills,
-    DeadLetter,
-    EventBatch,
     Outcomes,
-    Predictions,
-    Reason,
     join_predictions,
 )
 from sentinel.events.classes import class_code
+from sentinel.events.codecs.decoded import Decoded
 from sentinel.events.codecs.envelopes import AnyOutcome, GradedOutcome, Head, PlainOutcome, outcome_struct
-from sentinel.events.codecs.messages import UNFIT, Messages, dead_letter, decode_all, origin_of, pick, time_is_right
+from sentinel.events.codecs.messages import (
+    UNFIT,
+    Messages,
+    dead_letter,
+    decode_all,
+    origin_of,
+    pick,
+    size_fault,
+    time_is_right,
+)
 from sentinel.events.codecs.prediction_reader import PredictionReader
 from sentinel.events.codecs.repair import PlainEvent, RejectedEventError, repair
 from sentinel.events.codecs.rules import right_outcomes
-from sentinel.events.halves import Halves, join_halves
 from sentinel.events.rankings import read_grades
 from sentinel.events.schema import EventSchema, Limits, Task, category
 from sentinel.events.times import parse_times
 
 SUB_BATCH = 500
 """Messages decoded before their columns are built: more no longer fit the cache and cost twice as much."""
-
-
-@dataclass(slots=True)
-class Decoded:
-    """What one run of messages decoded to."""
-
-    predictions: list[Predictions]
-    outcomes: list[Outcomes]
-    dead_letters: list[DeadLetter]
-    backfills: list[Backfills] = field(default_factory=list)
-    halves: Halves | None = None
-    passed_over: Counter[str] = field(default_factory=Counter)
 
 
 class JsonCodec:
@@ -110,15 +102,10 @@ class JsonCodec:
 
     def _size_is_right(self, messages: Messages, i: int, result: Decoded) -> bool:
         payload = messages.payloads[i]
-        if not payload:
-            detail = "the message has no value (a tombstone)" if payload is None else "the message is empty"
-            result.dead_letters.append(dead_letter(messages, i, Reason.EMPTY, detail, self._limits))
-            return False
-        if len(payload) > self._limits.max_event_bytes:
-            detail = f"{len(payload)} bytes exceed limits.max_event_bytes {self._limits.max_event_bytes}"
-            result.dead_letters.append(dead_letter(messages, i, Reason.OVERSIZED, detail, self._limits))
-            return False
-        return True
+        if payload and len(payload) <= self._limits.max_event_bytes:
+            return True
+        result.dead_letters.append(dead_letter(messages, i, *size_fault(payload, self._limits), self._limits))
+        return False
 
     def _predictions(self, messages: Messages, rows: Sequence[int], result: Decoded) -> list[int]:
         slow: list[int] = []
@@ -264,20 +251,3 @@ def _by_model(
         groups[model][0].append(event)
         groups[model][1].append(i)
     return groups
-
-
-def assemble(
-    partition: int, positions: Mapping[str, int], runs: Sequence[Decoded], *, outcomes_behind: bool
-) -> EventBatch:
-    """Join the decoded topics of one partition into the batch that the pipeline takes."""
-    return EventBatch(
-        partition=partition,
-        positions=positions,
-        predictions=tuple(p for run in runs for p in run.predictions),
-        outcomes=tuple(o for run in runs for o in run.outcomes),
-        dead_letters=tuple(d for run in runs for d in run.dead_letters),
-        backfills=tuple(b for run in runs for b in run.backfills),
-        outcomes_behind=outcomes_behind,
-        halves=join_halves([run.halves for run in runs if run.halves is not None]),
-        passed_over=sum((run.passed_over for run in runs), Counter()),
-    )

@@ -81,6 +81,13 @@ def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
     return [column[i] for i in rows]
 
 
+def size_fault(payload: bytes | None, limits: Limits) -> tuple[Reason, str]:
+    """Why a message is refused unread that has no bytes, or too many."""
+    if not payload:
+        return Reason.EMPTY, "the message has no value (a tombstone)" if payload is None else "the message is empty"
+    return Reason.OVERSIZED, f"{len(payload)} bytes exceed limits.max_event_bytes {limits.max_event_bytes}"
+
+
 def dead_letter(messages: Messages, i: int, reason: Reason, detail: str, limits: Limits) -> DeadLetter:
     """Refuse one message."""
     payload = messages.payloads[i] or b""

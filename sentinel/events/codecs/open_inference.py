@@ -11,12 +11,13 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 from google.protobuf import descriptor_pb2
+
+from sentinel.events.codecs.raw_tensors import raw_values
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto, FileDescriptorProto
@@ -48,13 +49,7 @@ _PARAMETER = (
     ("double_param", _FIELD.TYPE_DOUBLE),
     ("uint64_param", _FIELD.TYPE_UINT64),
 )
-_RAW_TYPES = {
-    "BOOL": "<?",
-    **{f"{sign}INT{bits}": f"<{code}{bits // 8}" for sign, code in (("", "i"), ("U", "u")) for bits in (8, 16, 32, 64)},
-    **{f"FP{bits}": f"<f{bits // 8}" for bits in (16, 32, 64)},
-}
 _MAX_DIMENSIONS = 32  # as many as numpy takes; more would only make their product long
-_LENGTH_BYTES = 4  # before each text of a raw tensor of BYTES
 
 
 def open_inference_file() -> FileDescriptorProto:
@@ -140,9 +135,12 @@ def _tensor(tensor: Mapping[str, Any], raw: bytes | None) -> dict[str, object]:
     written = dict(tensor)
     contents = written.pop("contents", {})
     kind = str(written.get("datatype", ""))
-    values = _of_raw(raw, kind) if raw is not None else next(iter(contents.values()), [])
     shape = written.setdefault("shape", [])
-    if len(shape) > _MAX_DIMENSIONS or prod(shape) != len(values):
+    if len(shape) > _MAX_DIMENSIONS:
+        raise ValueError("a tensor has more dimensions than any has")
+    n = prod(shape)
+    values = next(iter(contents.values()), []) if raw is None else raw_values(raw, kind, n)
+    if len(values) != n:
         raise ValueError("a tensor has not as many values as its shape asks for")
     written["data"] = [_text(value) for value in values] if kind == "BYTES" else values
     _simplify(written)
@@ -153,29 +151,6 @@ def _simplify(written: dict[str, Any]) -> None:
     """Parameters as plain values: each came as a message of which one field is set."""
     if "parameters" in written:
         written["parameters"] = {name: next(iter(one.values()), None) for name, one in written["parameters"].items()}
-
-
-def _of_raw(raw: bytes, kind: str) -> Sequence[Any]:
-    if kind == "BYTES":
-        return _split(raw)
-    if kind == "BF16":  # the upper half of a 32-bit float
-        return list((np.frombuffer(raw, "<u2").astype("<u4") << 16).view("<f4").tolist())
-    if kind not in _RAW_TYPES:
-        raise ValueError("a raw tensor of a datatype that is not known")
-    return list(np.frombuffer(raw, np.dtype(_RAW_TYPES[kind])).tolist())
-
-
-def _split(raw: bytes) -> list[bytes]:
-    """Texts, each after its length in four bytes, little end first."""
-    texts, position = [], 0
-    while position < len(raw):
-        start = position + _LENGTH_BYTES
-        end = start + int.from_bytes(raw[position:start], "little")
-        if end > len(raw):
-            raise ValueError("a raw tensor ends within a text")
-        texts.append(raw[start:end])
-        position = end
-    return texts
 
 
 def _text(value: bytes) -> str | bytes:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from google.protobuf import (
-    any_pb2,
-    descriptor_pb2,
-    duration_pb2,
-    empty_pb2,
-    field_mask_pb2,
-    struct_pb2,
-    timestamp_pb2,
-    wrappers_pb2,
-)
+from google.protobuf import descriptor_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import DecodeError
 
@@ -29,6 +21,7 @@ if TYPE_CHECKING:
 PROTOBUF = "PROTOBUF"
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
+_GOOGLE_S = ("any", "descriptor", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers")
 
 
 def _confluent_files() -> list[FileDescriptorProto]:
@@ -48,19 +41,11 @@ def _confluent_files() -> list[FileDescriptorProto]:
 
 
 def _given_files() -> dict[str, FileDescriptorProto]:
+    """Files that every schema may import: Protobuf's own, and Confluent's."""
     files = {}
-    for module in (
-        any_pb2,
-        descriptor_pb2,
-        duration_pb2,
-        empty_pb2,
-        field_mask_pb2,
-        struct_pb2,
-        timestamp_pb2,
-        wrappers_pb2,
-    ):
+    for name in _GOOGLE_S:
         file = descriptor_pb2.FileDescriptorProto()
-        module.DESCRIPTOR.CopyToProto(file)
+        import_module(f"google.protobuf.{name}_pb2").DESCRIPTOR.CopyToProto(file)
         files[file.name] = file
     return files | {file.name: file for file in _confluent_files()}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from sentinel.events.codecs.json import Decoded
+from sentinel.events.codecs.decoded import Decoded
 from sentinel.events.codecs.messages import Messages
 
 

@@ -7,8 +7,6 @@ nobody knows whether it arrived all end the same: what the topic says already is
 
 from __future__ import annotations
 
-import threading
-from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
@@ -19,18 +17,20 @@ from sentinel.errors import FatalError, RecoverableError
 from sentinel.exposition.announcements.cloudevent import event_key, standing_of, to_event
 from sentinel.exposition.announcements.standing import Seen, Standing, announcements
 from sentinel.exposition.announcements.watcher import Watcher
+from sentinel.exposition.outbox import DROPPED, WRITTEN, Outbox
 from sentinel.ingest.event_topic import EventTopic
 from sentinel.logs import get_logger
 
 log = get_logger(__name__)
 
 CAPACITY: Final = 256
-"""Changes that wait while the topic cannot be written; beyond, the oldest are dropped, and what they changed is told by
-the next one of their model."""
+"""Changes that wait while the topic cannot be written; what those that are dropped changed is told by the next one of
+their model."""
 RETRY_SECONDS: Final = (1.0, 2.0, 5.0, 15.0, 60.0)
 REFUSED_SECONDS: Final = 300.0
 """Between attempts where a person has to act first: rights are given back without a restart here."""
-WRITTEN, DROPPED, KNOWN = "written", "dropped", "known"
+KNOWN: Final = "known"
+_CLOSE_SECONDS: Final = 1.0
 
 Key = tuple[str, str]
 
@@ -58,48 +58,32 @@ class Announcer:
         self._topic = topic
         self._deployment = deployment
         self._clock = clock
-        self._capacity = capacity
         self._watchers: dict[Key, Watcher] = {}
         self._offered: dict[Key, Seen] = {}
         self._standing: dict[bytes, Standing] | None = None
-        self._queue: deque[_Change] = deque()
-        self._changed = threading.Condition()
-        self._idle = True
-        self._halt = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sentinel-announcer", daemon=True)
-        self._results: Counter[str] = Counter()
-        self._n_failures = 0
+        self._failed_in_a_row = 0
+        self.failures = 0
+        """Attempts that failed, since the start; for any thread to read."""
+        self.outbox = Outbox(
+            "sentinel-announcer",
+            self._deliver,
+            lambda: topic.close(_CLOSE_SECONDS),
+            capacity=capacity,
+            loses_rest=False,
+        )
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.outbox.start()
 
-    def stop(self, timeout_seconds: float = 5.0) -> bool:
-        """Write what waits, if the topic takes it in time; what is left is announced after the next start.
-
-        Returns
-        -------
-        bool
-            True: what a topic does never spoils a stop.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._idle and not self._queue, timeout_seconds)
-            self._halt.set()
-            self._changed.notify_all()
-        self._thread.join(timeout_seconds)
-        return True
+    def stop(self, timeout_seconds: float = 5.0) -> None:
+        """Write what waits, if the topic takes it in time; what is left is announced after the next start."""
+        self.outbox.stop(timeout_seconds)
 
     @property
     def results(self) -> dict[str, int]:
         """Events ``written``, changes ``known`` to the topic already and changes ``dropped``, since the start."""
-        with self._changed:
-            return dict(self._results)
-
-    @property
-    def failures(self) -> int:
-        """Failed attempts since the start."""
-        with self._changed:
-            return self._n_failures
+        return self.outbox.results
 
     def offer(self, reports: Iterable[Report]) -> None:
         """Take note of one look. Never waits for the topic, and never fails."""
@@ -108,32 +92,25 @@ class Announcer:
             seen = self._watchers.setdefault(key, Watcher()).look(report)
             if seen is not None and seen != self._offered.get(key):
                 self._offered[key] = seen
-                self._put(_Change(seen, report))
+                self.outbox.put(_Change(seen, report))
 
-    def _put(self, change: _Change) -> None:
-        with self._changed:
-            self._queue.append(change)
-            while len(self._queue) > self._capacity:
-                self._queue.popleft()
-                self._results[DROPPED] += 1
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        failed = 0
-        while (change := self._take()) is not None:
-            try:
-                result, n = self._announce(change)
-            except (RecoverableError, FatalError) as error:
-                failed += 1
-                self._failed(change, error, failed)
-                continue
-            except Exception:  # whatever a client raises must not end this thread
-                log.exception("announcement_failed", model=change.report.model, version=change.report.version)
-                self._standing = None
-                result, n = DROPPED, 1
-            failed = 0
-            self._done(result, n)
-        self._topic.close(1.0)
+    def _deliver(self, change: _Change) -> float | None:
+        try:
+            self.outbox.count(*self._announce(change))
+        except (RecoverableError, FatalError) as error:
+            log.warning("announcement_delayed", error=str(error))
+            self._standing = None
+            self.failures += 1
+            self._failed_in_a_row += 1
+            if isinstance(error, FatalError):
+                return REFUSED_SECONDS
+            return RETRY_SECONDS[min(self._failed_in_a_row, len(RETRY_SECONDS)) - 1]
+        except Exception:  # whatever a client raises must not end this thread
+            log.exception("announcement_failed", model=change.report.model, version=change.report.version)
+            self._standing = None
+            self.outbox.count(DROPPED)
+        self._failed_in_a_row = 0
+        return None
 
     def _announce(self, change: _Change) -> tuple[str, int]:
         """Write what the change asks for; what becomes of it, and how many events that made."""
@@ -160,28 +137,3 @@ class Announcer:
         self._topic.claim()
         self._standing = {key: standing_of(value) for key, value in self._topic.latest().items()}
         return self._standing
-
-    def _take(self) -> _Change | None:
-        with self._changed:
-            self._changed.wait_for(lambda: bool(self._queue) or self._halt.is_set())
-            if self._halt.is_set():
-                return None
-            self._idle = False
-            return self._queue.popleft()
-
-    def _done(self, result: str, n: int) -> None:
-        with self._changed:
-            self._results[result] += n
-            self._idle = True
-            self._changed.notify_all()
-
-    def _failed(self, change: _Change, error: Exception, failed: int) -> None:
-        """Keep the change for later, and wait."""
-        log.warning("announcement_delayed", error=str(error))
-        self._standing = None
-        with self._changed:
-            self._n_failures += 1
-            self._queue.appendleft(change)
-            self._idle = True
-        wait = REFUSED_SECONDS if isinstance(error, FatalError) else RETRY_SECONDS[min(failed, len(RETRY_SECONDS)) - 1]
-        self._halt.wait(wait)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from sentinel.config.model import Alerts
+from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.report import Cause
 from sentinel.exposition.panels import VERDICT_TAGS, Link, Marks, Query, Step, Variable
 
@@ -50,6 +50,22 @@ def all_traffic(name: str, legend: str) -> Query:
 def of_model(name: str, legend: str) -> Query:
     """A number that a model version has once."""
     return Query(f"max({name}{{{MODEL}}})", legend)
+
+
+def of_model_by(labels: str, name: str, legend: str = "", *, selector: str = MODEL) -> Query:
+    """Numbers that a model version has for each value of one label, or of several."""
+    return Query(f"max by ({labels}) ({name}{{{selector}}})", legend or legend_of(labels))
+
+
+def legend_of(labels: str) -> str:
+    """How a series is called that differs from others in these labels alone.
+
+    Examples
+    --------
+    >>> legend_of("kind, result")
+    '{{kind}}, {{result}}'
+    """
+    return ", ".join(f"{{{{{label}}}}}" for label in labels.split(", "))
 
 
 JOB_VARIABLE: Final = Variable("job", "Job", "label_values(sentinel_build_info, job)", several=True)

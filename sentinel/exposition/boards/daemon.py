@@ -7,293 +7,201 @@ from typing import Final
 from sentinel.exposition import alert_pieces as limits
 from sentinel.exposition.boards import common as c
 from sentinel.exposition.boards.passage import PASSAGE
-from sentinel.exposition.panels import Board, Marks, Panel, Query, Variable
+from sentinel.exposition.boards.pictures import amounts, number
+from sentinel.exposition.boards.targets import INSTANCE, age_of_each, of_each, per_second, rise
+from sentinel.exposition.panels import Board, Marks, Query, Variable
 
 _LAG = f"sum by (topic) (max by (topic, partition) (sentinel_consumer_lag_messages{{{c.TARGETS}}}))"
 _EVENTS_PER_SECOND = f"sum(rate(sentinel_events_total{{{c.TARGETS}}}{c.RATE}))"
+_TO_THE_END = "to the end of the topics"
 
-
-def _age(name: str) -> Query:
-    return Query(f"time() - max by (instance) ({name}{{{c.TARGETS}}})", "{{instance}}")
-
-
-_PANELS: Final = (
-    Panel(
-        title="Ready",
-        description="Whether baselines are loaded and partitions are assigned, or all counts read.",
-        type="stat",
-        queries=(Query(f"min by (instance) (sentinel_ready{{{c.TARGETS}}})", "{{instance}}"),),
-        unit="none",
+_STATE: Final = (
+    number(
+        "Ready",
+        "Whether baselines are loaded and partitions are assigned, or all counts read.",
+        of_each("sentinel_ready", pick="min"),
         steps=c.at_least(1),
         names=((0, "not ready"), (1, "ready")),
         width=5,
         height=5,
     ),
-    Panel(
-        title="Configuration",
-        description="Whether the last load succeeded. If not, the one from before is in force.",
-        type="stat",
-        queries=(Query(f"min by (instance) (sentinel_config_last_reload_successful{{{c.TARGETS}}})", "{{instance}}"),),
-        unit="none",
+    number(
+        "Configuration",
+        "Whether the last load succeeded. If not, the one from before is in force.",
+        of_each("sentinel_config_last_reload_successful", pick="min"),
         steps=c.at_least(1),
         names=((0, "last reload failed"), (1, "as written")),
         width=5,
         height=5,
     ),
-    Panel(
-        title="Since the loop came round",
-        description="It should every second or so. Beyond two minutes the process is stuck.",
-        type="stat",
-        queries=(_age("sentinel_loop_last_turn_timestamp_seconds"),),
+    number(
+        "Since the loop came round",
+        "It should every second or so. Beyond two minutes the process is stuck.",
+        age_of_each("sentinel_loop_last_turn_timestamp_seconds"),
         unit="s",
         steps=c.limit(limits.MAX_STILL_SECONDS),
         width=5,
         height=5,
     ),
-    Panel(
-        title="Since the last checkpoint",
-        description="How much a restart would read again. It stands still when there is nothing to write.",
-        type="stat",
-        queries=(_age("sentinel_checkpoint_last_success_timestamp_seconds"),),
+    number(
+        "Since the last checkpoint",
+        "How much a restart would read again. It stands still when there is nothing to write.",
+        age_of_each("sentinel_checkpoint_last_success_timestamp_seconds"),
         unit="s",
         steps=c.limit(limits.MAX_CHECKPOINT_AGE_SECONDS),
         width=5,
         height=5,
     ),
-    Panel(
-        title="Caught up in",
-        description="Until what waits has been read, at the rates of the last two minutes. Nothing where the lag does "
-        "not shrink.",
-        type="stat",
-        queries=(Query(f"max(sentinel_catch_up_seconds{{{c.TARGETS}}})", "to the end of the topics"),),
+    number(
+        "Caught up in",
+        "Until what waits has been read, at the rates of the last two minutes. Nothing where the lag does not shrink.",
+        Query(f"max(sentinel_catch_up_seconds{{{c.TARGETS}}})", _TO_THE_END),
         unit="s",
         steps=c.limit(limits.MAX_CATCH_UP_SECONDS, "orange"),
         no_value="not shrinking",
         width=4,
         height=5,
     ),
-    Panel(
-        title="Events read",
-        description="By kind and what became of them.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (kind, result) (rate(sentinel_events_total{{{c.TARGETS}}}{c.RATE}))",
-                "{{kind}}, {{result}}",
-            ),
-        ),
+)
+_READING: Final = (
+    amounts(
+        "Events read",
+        "By kind and what became of them.",
+        per_second("kind, result", "sentinel_events_total"),
         unit="eps",
-        minimum=0,
     ),
-    Panel(
-        title="Events refused",
-        description="Share of the events that became dead letters, by what was wrong with them. Dashed: where the "
-        "alert fires.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (reason) (rate(sentinel_dead_letters_total{{{c.TARGETS}}}{c.RATE}))\n"
-                f"/ ignoring (reason) group_left () {_EVENTS_PER_SECOND}",
-                "{{reason}}",
-            ),
+    amounts(
+        "Events refused",
+        "Share of the events that became dead letters, by what was wrong with them. Dashed: where the alert fires.",
+        Query(
+            f"sum by (reason) (rate(sentinel_dead_letters_total{{{c.TARGETS}}}{c.RATE}))\n"
+            f"/ ignoring (reason) group_left () {_EVENTS_PER_SECOND}",
+            "{{reason}}",
         ),
         unit="percentunit",
         steps=c.limit(limits.MAX_DEAD_LETTER_RATIO, "orange"),
-        minimum=0,
     ),
-    Panel(
-        title="Messages that wait",
-        description="Between what was read and the end of each topic. Below the dashed line the alert stays silent.",
-        type="timeseries",
-        queries=(Query(_LAG, "{{topic}}"),),
-        unit="short",
+    amounts(
+        "Messages that wait",
+        "Between what was read and the end of each topic. Below the dashed line the alert stays silent.",
+        Query(_LAG, "{{topic}}"),
         steps=c.limit(limits.MIN_LAG_MESSAGES, "orange"),
-        minimum=0,
     ),
-    Panel(
-        title="Time to catch up",
-        description="What waits, at the rate at which events are read now. Dashed: where the alert fires.",
-        type="timeseries",
-        queries=(Query(f"sum({_LAG})\n/ {_EVENTS_PER_SECOND}", "to the end of the topics"),),
+    amounts(
+        "Time to catch up",
+        "What waits, at the rate at which events are read now. Dashed: where the alert fires.",
+        Query(f"sum({_LAG})\n/ {_EVENTS_PER_SECOND}", _TO_THE_END),
         unit="s",
         steps=c.limit(limits.MAX_CATCH_UP_SECONDS, "orange"),
-        minimum=0,
     ),
-    Panel(
-        title="Counts on their way",
-        description="Records of the summaries topic that evaluators have not followed yet. Empty without that topic.",
-        type="timeseries",
-        queries=(Query(f"sum by (instance) (sentinel_ledger_lag_messages{{{c.TARGETS}}})", "{{instance}}"),),
-        unit="short",
-        minimum=0,
+    amounts(
+        "Counts on their way",
+        "Records of the summaries topic that evaluators have not followed yet. Empty without that topic.",
+        of_each("sentinel_ledger_lag_messages"),
     ),
-    Panel(
-        title="Records of counts",
-        description="Records of the summaries topic a second, by what evaluators made of them. Foreign ones are of a "
-        "baseline that the evaluator does not have: reload it. There should be no corrupt ones.",
-        type="timeseries",
-        queries=(Query(f"sum by (result) (rate(sentinel_ledger_records_total{{{c.TARGETS}}}{c.RATE}))", "{{result}}"),),
+    amounts(
+        "Records of counts",
+        "Records of the summaries topic a second, by what evaluators made of them. Foreign ones are of a baseline that "
+        "the evaluator does not have: reload it. There should be no corrupt ones.",
+        per_second("result", "sentinel_ledger_records_total"),
         unit="eps",
-        minimum=0,
     ),
-    Panel(
-        title="Waiting for their other half",
-        description="Predictions without an outcome and outcomes without a prediction. It levels off after the horizon "
-        "of the slowest model.",
-        type="timeseries",
-        queries=(Query(f"sum by (instance) (sentinel_join_pending{{{c.TARGETS}}})", "{{instance}}"),),
-        unit="short",
-        minimum=0,
+)
+_WORK: Final = (
+    amounts(
+        "Predictions and outcomes that wait",
+        "Predictions without an outcome and outcomes without a prediction. It levels off after the horizon of the "
+        "slowest model.",
+        of_each("sentinel_join_pending"),
     ),
-    Panel(
-        title="Join stores on disk",
-        description="Bytes that the stores take; they grow with the predictions that wait.",
-        type="timeseries",
-        queries=(Query(f"sum by (instance) (sentinel_store_bytes{{{c.TARGETS}}})", "{{instance}}"),),
+    amounts(
+        "Join stores on disk",
+        "Bytes that the stores take; they grow with the predictions that wait.",
+        of_each("sentinel_store_bytes"),
         unit="bytes",
-        minimum=0,
     ),
-    Panel(
-        title="Duration of an evaluation",
-        description="Mean time that judging all models takes.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (instance) (rate(sentinel_evaluation_duration_seconds_sum{{{c.TARGETS}}}{c.RATE}))\n"
-                f"/ sum by (instance) (rate(sentinel_evaluation_duration_seconds_count{{{c.TARGETS}}}{c.RATE}))",
-                "{{instance}}",
-            ),
+    amounts(
+        "Duration of an evaluation",
+        "Mean time that judging all models takes.",
+        Query(
+            f"{per_second('instance', 'sentinel_evaluation_duration_seconds_sum').expr}\n"
+            f"/ {per_second('instance', 'sentinel_evaluation_duration_seconds_count').expr}",
+            INSTANCE,
         ),
         unit="s",
-        minimum=0,
     ),
-    Panel(
-        title="Time series exposed",
-        description="Against `limits.max_series`; what is beyond it is left out, the least suspicious first.",
-        type="timeseries",
-        queries=(
-            Query(f"max by (instance) (sentinel_series{{{c.TARGETS}}})", "exposed, {{instance}}"),
-            Query(f"max by (instance) (sentinel_series_limit{{{c.TARGETS}}})", "limit, {{instance}}"),
-        ),
-        unit="short",
-        minimum=0,
+    amounts(
+        "Time series exposed",
+        "Against `limits.max_series`; what is beyond it is left out, the least suspicious first.",
+        of_each("sentinel_series", "exposed, {{instance}}", pick="max"),
+        of_each("sentinel_series_limit", "limit, {{instance}}", pick="max"),
     ),
-    Panel(
-        title="Time series left out",
-        description="At the evaluations of the latest interval, by reason. The reports over HTTP have them all.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (reason) (increase(sentinel_series_dropped_total{{{c.TARGETS}}}{c.RATE}))",
-                "{{reason}}",
-            ),
-        ),
-        unit="short",
-        minimum=0,
+    amounts(
+        "Time series left out",
+        "At the evaluations of the latest interval, by reason. The reports over HTTP have them all.",
+        rise("reason", "sentinel_series_dropped_total"),
     ),
-    Panel(
-        title="Failures",
-        description="Evaluations that failed and left the last report standing, and checkpoints and posted events that "
-        "could not be written, in the latest interval. All should stay at 0.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (instance) (increase(sentinel_evaluation_failures_total{{{c.TARGETS}}}{c.RATE}))",
-                "evaluations, {{instance}}",
-            ),
-            Query(
-                f"sum by (instance) (increase(sentinel_checkpoint_failures_total{{{c.TARGETS}}}{c.RATE}))",
-                "checkpoints, {{instance}}",
-            ),
-            Query(
-                f"sum by (instance) (increase(sentinel_http_event_log_failures_total{{{c.TARGETS}}}{c.RATE}))",
-                "posted events, {{instance}}",
-            ),
-        ),
-        unit="short",
-        minimum=0,
+)
+_TROUBLE: Final = (
+    amounts(
+        "Failures",
+        "Evaluations that failed and left the last report standing, and checkpoints and posted events that could not "
+        "be written, in the latest interval. All should stay at 0.",
+        rise("instance", "sentinel_evaluation_failures_total", "evaluations, {{instance}}"),
+        rise("instance", "sentinel_checkpoint_failures_total", "checkpoints, {{instance}}"),
+        rise("instance", "sentinel_http_event_log_failures_total", "posted events, {{instance}}"),
     ),
-    Panel(
-        title="Log events",
-        description="Warnings and errors a second, by name, those included that the limiter held back.",
-        type="timeseries",
-        queries=(
-            Query(
-                "topk(10, sum by (level, event) (\n"
-                f'  rate(sentinel_log_events_total{{{c.TARGETS},level=~"warning|error"}}{c.RATE})\n'
-                "))",
-                "{{level}} {{event}}",
-            ),
+    amounts(
+        "Log events",
+        "Warnings and errors a second, by name, those included that the limiter held back.",
+        Query(
+            "topk(10, sum by (level, event) (\n"
+            f'  rate(sentinel_log_events_total{{{c.TARGETS},level=~"warning|error"}}{c.RATE})\n'
+            "))",
+            "{{level}} {{event}}",
         ),
         unit="eps",
         no_value="none",
-        minimum=0,
     ),
-    Panel(
-        title="Requests refused",
-        description="HTTP requests and connections refused in the latest interval, by reason. Logins that fail and "
-        "guesses come from somebody with a wrong password, or who has none.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (reason) (increase(sentinel_http_requests_refused_total{{{c.TARGETS}}}{c.RATE}))",
-                "{{reason}}",
-            ),
-        ),
-        unit="short",
-        minimum=0,
+    amounts(
+        "Requests refused",
+        "HTTP requests and connections refused in the latest interval, by reason. Logins that fail and guesses come "
+        "from somebody with a wrong password, or who has none.",
+        rise("reason", "sentinel_http_requests_refused_total"),
     ),
-    Panel(
-        title="Marks in Grafana",
-        description="Changes of verdict that were written as annotations, refused or dropped, and failed attempts. "
-        "All 0 where the configuration names no Grafana.",
-        type="timeseries",
-        queries=(
-            Query(
-                f"sum by (result) (increase(sentinel_grafana_annotations_total{{{c.TARGETS}}}{c.RATE}))",
-                "{{result}}",
-            ),
-            Query(
-                f"sum by (reason) (increase(sentinel_grafana_failures_total{{{c.TARGETS}}}{c.RATE}))",
-                "failed: {{reason}}",
-            ),
-        ),
-        unit="short",
-        minimum=0,
+    amounts(
+        "Marks in Grafana",
+        "Changes of verdict that were written as annotations, refused or dropped, and failed attempts. All 0 where the "
+        "configuration names no Grafana.",
+        rise("result", "sentinel_grafana_annotations_total"),
+        rise("reason", "sentinel_grafana_failures_total", "failed: {{reason}}"),
     ),
-    Panel(
-        title="Duration of a scrape",
-        description="Time that collecting and rendering the latest scrape took. Prometheus gives up after its "
-        "time-out, ten seconds by default.",
-        type="timeseries",
-        queries=(Query(f"max by (instance) (sentinel_collector_duration_seconds{{{c.TARGETS}}})", "{{instance}}"),),
+)
+_PROCESS: Final = (
+    amounts(
+        "Duration of a scrape",
+        "Time that collecting and rendering the latest scrape took. Prometheus gives up after its time-out, ten "
+        "seconds by default.",
+        of_each("sentinel_collector_duration_seconds", pick="max"),
         unit="s",
-        minimum=0,
     ),
-    Panel(
-        title="CPU",
-        description="Processors in use. One that stays full is the limit of a process: add replicas.",
-        type="timeseries",
-        queries=(Query(f"sum by (instance) (rate(process_cpu_seconds_total{{{c.TARGETS}}}{c.RATE}))", "{{instance}}"),),
+    amounts(
+        "CPU",
+        "Processors in use. One that stays full is the limit of a process: add replicas.",
+        per_second("instance", "process_cpu_seconds_total"),
         unit="none",
-        minimum=0,
     ),
-    Panel(
-        title="Memory",
-        description="Resident memory, the pages of the join stores that are mapped included: those the system takes "
-        "back when it needs them.",
-        type="timeseries",
-        queries=(Query(f"max by (instance) (process_resident_memory_bytes{{{c.TARGETS}}})", "{{instance}}"),),
+    amounts(
+        "Memory",
+        "Resident memory, the pages of the join stores that are mapped included: those the system takes back when it "
+        "needs them.",
+        of_each("process_resident_memory_bytes", pick="max"),
         unit="bytes",
-        minimum=0,
     ),
-    Panel(
-        title="Partitions",
-        description="Input partitions that each process reads. They should add up to the partitions of the topics.",
-        type="timeseries",
-        queries=(Query(f"max by (instance) (sentinel_partitions_assigned{{{c.TARGETS}}})", "{{instance}}"),),
-        unit="short",
-        minimum=0,
+    amounts(
+        "Partitions",
+        "Input partitions that each process reads. They should add up to the partitions of the topics.",
+        of_each("sentinel_partitions_assigned", pick="max"),
         stacked=True,
     ),
 )
@@ -322,5 +230,5 @@ DAEMON: Final = Board(
             value_is_time=True,
         ),
     ),
-    panels=(*_PANELS, *PASSAGE),
+    panels=(*_STATE, *_READING, *_WORK, *_TROUBLE, *_PROCESS, *PASSAGE),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable
 from random import Random
 from typing import Final
@@ -15,19 +15,20 @@ from sentinel.exposition.grafana.client import GrafanaClient
 from sentinel.exposition.grafana.errors import FINAL, GrafanaError, Reason
 from sentinel.exposition.grafana.marks import Mark, mark_of, settle
 from sentinel.exposition.grafana.retry import backoff_seconds
+from sentinel.exposition.outbox import WRITTEN, Outbox
 from sentinel.logs import get_logger
 
 log = get_logger(__name__)
 
 CAPACITY: Final = 256
-"""Changes that wait: more than a fleet makes in an hour. Beyond, the oldest are dropped: the newest says what is."""
-WRITTEN, REFUSED, DROPPED = "written", "refused", "dropped"
+"""Changes that wait: more than a fleet makes in an hour."""
+REFUSED: Final = "refused"
 
 Key = tuple[str, str]
 
 
 class Annotator:
-    """Offers are made by one thread, and read by its own.
+    """Offers are made by one thread, and written by the annotator's own.
 
     Parameters
     ----------
@@ -52,51 +53,35 @@ class Annotator:
         random: Random | None = None,
     ) -> None:
         self._connect = connect
+        self._client: GrafanaClient | None = None
         self._clock = clock
-        self._capacity = capacity
         self._patience = patience
         self._random = random or Random()
         self._standing: dict[Key, str | None] = {}
         self._coming: dict[Key, tuple[Mark, int]] = {}
-        self._queue: deque[Mark] = deque()
-        self._changed = threading.Condition()
-        self._idle = True
-        self._halt = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sentinel-grafana", daemon=True)
-        self._results: Counter[str] = Counter()
+        self._failed_in_a_row = 0
+        self._counting = threading.Lock()
         self._failures: Counter[str] = Counter()
+        self.outbox = Outbox("sentinel-grafana", self._deliver, self._disconnect, capacity=capacity, loses_rest=True)
 
     @property
     def results(self) -> dict[str, int]:
-        """What became of the changes so far."""
-        with self._changed:
-            return dict(self._results)
+        """Changes ``written``, ``refused`` by Grafana and ``dropped``, since the start."""
+        return self.outbox.results
 
     @property
     def failures(self) -> dict[str, int]:
-        """Failed attempts so far, by reason."""
-        with self._changed:
+        """Failed attempts since the start, by reason."""
+        with self._counting:
             return dict(self._failures)
 
     def start(self) -> None:
         """Start the thread."""
-        self._thread.start()
+        self.outbox.start()
 
-    def stop(self, timeout_seconds: float = 2.0) -> bool:
-        """Write what waits, if Grafana takes it in time; drop the rest.
-
-        Returns
-        -------
-        bool
-            True: what Grafana does never spoils a stop.
-        """
-        with self._changed:
-            self._changed.wait_for(lambda: self._idle and not self._queue, timeout_seconds)
-            self._halt.set()
-            self._results[DROPPED] += len(self._queue)
-            self._queue.clear()
-            self._changed.notify_all()
-        return True
+    def stop(self, timeout_seconds: float = 2.0) -> None:
+        """Write what waits, if Grafana takes it in time; drop the rest."""
+        self.outbox.stop(timeout_seconds)
 
     def offer(self, reports: Iterable[Report]) -> None:
         """Take note of the verdicts of one look. Never waits for Grafana, and never fails.
@@ -121,67 +106,32 @@ class Annotator:
             return
         self._coming.pop(key, None)
         self._standing[key] = mark.cause
-        self._put(mark._replace(at_ms=first.at_ms))
+        self.outbox.put(mark._replace(at_ms=first.at_ms))
 
-    def _put(self, mark: Mark) -> None:
-        with self._changed:
-            self._queue.append(mark)
-            self._make_room()
-            self._changed.notify_all()
+    def _deliver(self, mark: Mark) -> float | None:
+        try:
+            self._client = self._client or self._connect()
+            settle(self._client, mark)
+        except GrafanaError as error:
+            log.warning("grafana_unavailable", reason=str(error.reason), error=str(error))
+            self._count_failure(error.reason)
+            if error.reason not in FINAL:
+                self._failed_in_a_row += 1
+                return backoff_seconds(self._failed_in_a_row, self._random, error.wait_seconds)
+            self.outbox.count(REFUSED)
+        except Exception:  # whatever Grafana answers must not end this thread
+            log.exception("grafana_annotation_failed", model=mark.model, version=mark.version)
+            self._count_failure(Reason.UNEXPECTED)
+            self.outbox.count(REFUSED)
+        else:
+            self.outbox.count(WRITTEN)
+        self._failed_in_a_row = 0
+        return None
 
-    def _make_room(self) -> None:
-        while len(self._queue) > self._capacity:
-            self._queue.popleft()
-            self._results[DROPPED] += 1
+    def _count_failure(self, reason: Reason) -> None:
+        with self._counting:
+            self._failures[reason] += 1
 
-    def _run(self) -> None:
-        client: GrafanaClient | None = None
-        failed = 0
-        while (mark := self._take()) is not None:
-            try:
-                client = client or self._connect()
-                settle(client, mark)
-            except GrafanaError as error:
-                failed = self._failed(mark, error, failed)
-                continue
-            except Exception:  # whatever Grafana answers must not end this thread
-                log.exception("grafana_annotation_failed", model=mark.model, version=mark.version)
-                self._done(REFUSED, Reason.UNEXPECTED)
-                continue
-            failed = 0
-            self._done(WRITTEN)
-        if client is not None:
-            client.close()
-
-    def _take(self) -> Mark | None:
-        with self._changed:
-            self._changed.wait_for(lambda: bool(self._queue) or self._halt.is_set())
-            if self._halt.is_set():
-                return None
-            self._idle = False
-            return self._queue.popleft()
-
-    def _done(self, result: str, reason: Reason | None = None) -> None:
-        with self._changed:
-            self._results[result] += 1
-            if reason is not None:
-                self._failures[reason] += 1
-            self._idle = True
-            self._changed.notify_all()
-
-    def _failed(self, mark: Mark, error: GrafanaError, failed: int) -> int:
-        """Give up what Grafana does not want; keep the rest for later, and wait. Returns the failures in a row."""
-        log.warning("grafana_unavailable", reason=str(error.reason), error=str(error))
-        if error.reason in FINAL:
-            self._done(REFUSED, error.reason)
-            return 0
-        with self._changed:
-            self._failures[error.reason] += 1
-            if self._halt.is_set():
-                self._results[DROPPED] += 1
-            else:
-                self._queue.appendleft(mark)
-                self._make_room()
-            self._idle = True
-        self._halt.wait(backoff_seconds(failed + 1, self._random, error.wait_seconds))
-        return failed + 1
+    def _disconnect(self) -> None:
+        if self._client is not None:
+            self._client.close()

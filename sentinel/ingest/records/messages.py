@@ -9,7 +9,7 @@ import numpy as np
 
 from sentinel.clock import Clock
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import assemble
+from sentinel.events.codecs.decoded import assemble
 from sentinel.events.codecs.messages import Messages, Role
 from sentinel.events.codecs.protocol import Codec
 from sentinel.ingest.records.columns import Columns

@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel.errors import FatalError
-from sentinel.events.batch import I64, U64, Backfills, Bool, DeadLetter, EventBatch, Origin, Outcomes, Predictions
-from sentinel.events.codecs.json import Decoded, assemble
+from sentinel.events.batch import I64, U64, Backfills, Bool, DeadLetter, EventBatch, Outcomes, Predictions
+from sentinel.events.codecs.decoded import Decoded, assemble
 from sentinel.events.codecs.messages import Messages, Role
 from sentinel.events.codecs.protocol import Codec
 
@@ -158,36 +158,5 @@ def _taken(group: Group, part: int, routing: Routing) -> Group:
     ours = routing.partitions_of(group.keys) == part
     if ours.all():
         return group
-    at = np.flatnonzero(ours)
-    if isinstance(group, Backfills):
-        return group.take(at)
-    origin = _origin(group.origin, at)
-    if isinstance(group, Outcomes):
-        relevances = None if group.relevances is None else group.relevances[at]
-        return replace(
-            group,
-            keys=group.keys[at],
-            outcome_at=group.outcome_at[at],
-            outcomes=group.outcomes[at],
-            origin=origin,
-            relevances=relevances,
-        )
-    return replace(
-        group,
-        keys=group.keys[at],
-        predicted_at=group.predicted_at[at],
-        scores=group.scores[at],
-        groups=group.groups[at],
-        numeric=group.numeric[:, at],
-        categorical=group.categorical[:, at],
-        origin=origin,
-        invalid=None if group.invalid is None else group.invalid[:, at],
-        feature_times=None if group.feature_times is None else group.feature_times.take(at),
-        probabilities=None if group.probabilities is None else group.probabilities[at],
-        items=None if group.items is None else group.items[at],
-    )
-
-
-def _origin(origin: Origin, at: I64) -> Origin:
-    payloads = None if origin.payloads is None else [origin.payloads[row] for row in at.tolist()]
-    return Origin(origin.topic, origin.partition, origin.offsets[at], payloads)
+    taken: Group = group.take(np.flatnonzero(ours))
+    return taken

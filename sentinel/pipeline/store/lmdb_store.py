@@ -10,10 +10,10 @@ import numpy as np
 from sentinel.clock import Clock, SystemClock
 from sentinel.errors import CorruptArtifactError, StoreError
 from sentinel.pipeline.store.key_index import KeyIndex
-from sentinel.pipeline.store.lmdb_file import LmdbFile, StoreFormat
+from sentinel.pipeline.store.lmdb_file import LmdbFile, LmdbWrite, StoreFormat
 from sentinel.pipeline.store.protocol import StoreStatistics, check_batch, check_row_bytes
 from sentinel.pipeline.store.segment import Segment, SegmentRecord, rows_per_segment
-from sentinel.pipeline.store.segment_table import NEVER, SegmentTable
+from sentinel.pipeline.store.segment_table import NO_EXPIRY, SegmentTable
 from sentinel.pipeline.store.state_overlay import StateOverlay
 
 if TYPE_CHECKING:
@@ -190,16 +190,7 @@ class LmdbJoinStore:
         emptied = [number for number in changed if number != self._tail and self._table.n_live[number] == 0]
         if changed or self._state.pending:
             with self._file.write() as batch:
-                for number in emptied:
-                    batch.delete(number)
-                for number in sorted(set(changed) - set(emptied)):
-                    if number in self._memory:
-                        self._checksums[number] = self._checksum(number)
-                        if self._table.n_rows[number] > self._committed_rows(number):
-                            batch.put_segment(number, self._encoded(number))
-                    batch.put_record(number, self._record(number).to_bytes())
-                for name, value in self._state.pending.items():
-                    batch.put_state(name, value)
+                self._write(batch, changed, emptied)
             self._settle(emptied)
         self._last_commit_seconds = self._clock.monotonic() - started
 
@@ -389,7 +380,7 @@ class LmdbJoinStore:
         keys, gone = segment.keys[taken], expires_at[taken]
         self._table.kill(taken + number * self._segment_rows)
         if len(taken) == len(due):
-            self._table.earliest_at[number] = expires_at[live].min(initial=NEVER)
+            self._table.earliest_at[number] = expires_at[live].min(initial=NO_EXPIRY)
         return Segment(keys, gone, rows)
 
     def _reclaim(self) -> None:
@@ -404,6 +395,19 @@ class LmdbJoinStore:
             self._table.kill(offsets + number * self._segment_rows)
 
     # Writing to disk
+
+    def _write(self, batch: LmdbWrite, changed: list[int], emptied: list[int]) -> None:
+        """Put all that changed into one transaction: segments with new rows, the records of all, named values."""
+        for number in emptied:
+            batch.delete(number)
+        for number in sorted(set(changed) - set(emptied)):
+            if number in self._memory:
+                self._checksums[number] = self._checksum(number)
+                if self._table.n_rows[number] > self._committed_rows(number):
+                    batch.put_segment(number, self._encoded(number))
+            batch.put_record(number, self._record(number).to_bytes())
+        for name, value in self._state.pending.items():
+            batch.put_state(name, value)
 
     def _write_ahead(self) -> None:
         """Bound memory: put full segments on disk before the commit, where no record makes them exist yet."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sentinel.pipeline.store.protocol import BoolArray, I64Array, U8Matrix, U64Array
 
 _BLOCK_ROWS = 16_384  # rows that share one earliest expiry
-_NEVER = int(np.iinfo(np.int64).max)
+_NO_EXPIRY = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +214,7 @@ class MemoryJoinStore:
         due = live & (expires_at < before)
         taken = np.flatnonzero(due)
         if len(taken) <= room:
-            self._earliest_at[block] = expires_at[live & ~due].min(initial=_NEVER)
+            self._earliest_at[block] = expires_at[live & ~due].min(initial=_NO_EXPIRY)
         return taken[:room] + part.start
 
     def _drop(self, places: I64Array) -> None:
@@ -239,7 +239,7 @@ class MemoryJoinStore:
         self._expires_at = np.concatenate([self._expires_at, np.empty(n_more, np.int64)])
         self._rows = np.concatenate([self._rows, np.empty((n_more, self._row_bytes), np.uint8)])
         self._live = np.concatenate([self._live, np.zeros(n_more, np.bool_)])
-        blocks = np.full(n_more // _BLOCK_ROWS, _NEVER, np.int64)
+        blocks = np.full(n_more // _BLOCK_ROWS, _NO_EXPIRY, np.int64)
         self._earliest_at = np.concatenate([self._earliest_at, blocks])
         unused, self._free = self._free[: self._n_free], np.empty(old + n_more, np.int64)
         self._n_free = 0

@@ -11,7 +11,7 @@ from sentinel.pipeline.store.key_index import MAX_PLACES
 from sentinel.pipeline.store.protocol import BoolArray, I64Array
 from sentinel.pipeline.store.segment import SegmentRecord
 
-NEVER = int(np.iinfo(np.int64).max)
+NO_EXPIRY = int(np.iinfo(np.int64).max)
 _FIRST_CAPACITY = 4
 
 
@@ -27,7 +27,7 @@ class SegmentTable:
         self.segment_rows = segment_rows
         self.n_rows: I64Array = np.zeros(_FIRST_CAPACITY, np.int64)
         self.n_live: I64Array = np.zeros(_FIRST_CAPACITY, np.int64)
-        self.earliest_at: I64Array = np.full(_FIRST_CAPACITY, NEVER, np.int64)
+        self.earliest_at: I64Array = np.full(_FIRST_CAPACITY, NO_EXPIRY, np.int64)
         self.writable_from: I64Array = np.full(_FIRST_CAPACITY, segment_rows, np.int64)
         self.dirty: BoolArray = np.zeros(_FIRST_CAPACITY, np.bool_)
         self._live: BoolArray = np.zeros((_FIRST_CAPACITY, segment_rows), np.bool_)
@@ -101,13 +101,13 @@ class SegmentTable:
         n_dead = int(self.n_rows[held].sum()) - n_live
         if n_dead <= n_live + allowance:
             return None
-        return int(np.argmin(np.where(held, self.n_live, NEVER)))
+        return int(np.argmin(np.where(held, self.n_live, NO_EXPIRY)))
 
     def release(self, number: int) -> None:
         """Free the number of a segment that the commit has deleted."""
         self.n_rows[number] = 0
         self.n_live[number] = 0
-        self.earliest_at[number] = NEVER
+        self.earliest_at[number] = NO_EXPIRY
         self.writable_from[number] = self.segment_rows
         heapq.heappush(self._free, number)
 
@@ -120,7 +120,7 @@ class SegmentTable:
         n_more = max(number + 1 - capacity, capacity // 2)
         self.n_rows = _extended(self.n_rows, n_more, 0)
         self.n_live = _extended(self.n_live, n_more, 0)
-        self.earliest_at = _extended(self.earliest_at, n_more, NEVER)
+        self.earliest_at = _extended(self.earliest_at, n_more, NO_EXPIRY)
         self.writable_from = _extended(self.writable_from, n_more, self.segment_rows)
         self.dirty = np.concatenate([self.dirty, np.zeros(n_more, np.bool_)])
         self._live = np.concatenate([self._live, np.zeros((n_more, self.segment_rows), np.bool_)])

@@ -15,10 +15,10 @@ from sentinel.pipeline.checkpoint import read_checkpoint
 from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.plan import ModelPlan
 from sentinel.pipeline.versioned.opened import Place, newest, open_newest, record_batch, snapshot_when_due
+from sentinel.pipeline.versioned.outbox import OUTBOX, Outbox
 
 BATCHES = "batches"
 """Under this name the positions of a partition hold how many batches it has counted, in place of offsets."""
-OUTBOX = "outbox"
 Locate = Callable[[DeadLetter], DeadLetter]
 """Finds the message of a dead letter whose offset is only its place in the order of counting."""
 MOST_LETTERS = 1_000
@@ -27,26 +27,8 @@ MOST_LETTER_BYTES = 4 << 20
 """Of whole messages among them; of the others the first bytes go along."""
 
 
-class Outbox(msgspec.Struct, frozen=True, array_like=True):
-    """What a version says for the eyes of others, beside the counts.
-
-    Attributes
-    ----------
-    widths : dict of layout number to int, microseconds
-        Pane widths before the batch, under whose keys panes that are gone were published.
-    pending : int
-        Predictions that wait for their outcome.
-    letters : list of DeadLetter
-        What was refused, or the first of it.
-    """
-
-    widths: dict[int, int]
-    pending: int
-    letters: list[DeadLetter]
-
-
 @dataclass(frozen=True, slots=True)
-class Counted:
+class CountedBatch:
     """What became of one batch of one partition.
 
     ``repeated`` tells that it had been counted before and nothing was done; then the numbers of events are 0.
@@ -68,7 +50,7 @@ def count_batch(
     events: Iterable[tuple[EventBatch, Locate]],
     *,
     outcomes_behind: bool,
-) -> Counted:
+) -> CountedBatch:
     """Count a batch and write the next version; the same batch again finds it written and does nothing.
 
     Parameters
@@ -99,7 +81,7 @@ def count_batch(
                 "query is older than the state beside it; restore both from one moment, or remove both"
             )
         if done == batch:
-            return Counted(partition, batch, 0, 0, repeated=True, cpu_seconds=time.process_time() - started)
+            return CountedBatch(partition, batch, 0, 0, repeated=True, cpu_seconds=time.process_time() - started)
         known = read_checkpoint(store, partition)
         with record_batch(place, store, versions, batch) as recorded:
             pipeline = PartitionPipeline(partition, recorded, plans)
@@ -115,7 +97,9 @@ def count_batch(
             recorded.put_state(OUTBOX, msgspec.msgpack.encode(outbox))
             pipeline.checkpoint()
         snapshot_when_due(place, store)
-    return Counted(partition, batch, n_events, n_refused, repeated=False, cpu_seconds=time.process_time() - started)
+    return CountedBatch(
+        partition, batch, n_events, n_refused, repeated=False, cpu_seconds=time.process_time() - started
+    )
 
 
 def _bounded(letters: Sequence[DeadLetter]) -> list[DeadLetter]:

@@ -182,14 +182,18 @@ def snapshot_when_due(place: Place, store: LmdbJoinStore) -> bool:
     version = Version(newest(versions), "snapshot")
     with tempfile.TemporaryDirectory(dir=place.local.parent, prefix=f"{place.local.name}.") as scratch:
         path = Path(scratch) / "snapshot"
-        with path.open("wb") as file:
-            writer = OperationWriter(file, Head(FORMAT, version.batch, NOTHING, store.row_bytes))
-            for held in store.segments():
-                writer.put(held.keys, held.expires_at, held.rows)
-            for name in store.state_names():
-                if name != _VERSION_NAME:
-                    writer.write(State(name, store.get_state(name)))
-            writer.finish()
+        _write_whole(store, version, path)
         place.files.write(version, path)
     place.files.prune(version)
     return True
+
+
+def _write_whole(store: LmdbJoinStore, version: Version, path: Path) -> None:
+    with path.open("wb") as file:
+        writer = OperationWriter(file, Head(FORMAT, version.batch, NOTHING, store.row_bytes))
+        for held in store.segments():
+            writer.put(held.keys, held.expires_at, held.rows)
+        for name in store.state_names():
+            if name != _VERSION_NAME:
+                writer.write(State(name, store.get_state(name)))
+        writer.finish()

@@ -8,13 +8,13 @@ import struct
 import kafka.codec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from kafka.consumer.fetcher import Fetcher
 from kafka.record.memory_records import MemoryRecords
 
 from sentinel.ingest.records import reader as reader_module
-from sentinel.ingest.records.batches import Batch
+from sentinel.ingest.records.batches import Batch, is_readable
 from sentinel.ingest.records.damage import DamagedBatchError, stop_after
 from sentinel.ingest.records.hook import open_fetch
 from sentinel.ingest.records.reader import FetchReader, Wanted
@@ -71,6 +71,7 @@ def test_a_changed_byte_is_never_delivered(fetch: Fetch, at: float, flip: int, f
     place = int(at * len(fetch.data))
     broken = bytearray(fetch.data)
     broken[place] ^= flip
+    assume(is_readable(bytes(broken)))  # a head that names another format is left to the client's own reader
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(kafka.codec, "snappy", Snappy)
         patched.setattr(reader_module, "FEW_RECORDS", few)

@@ -14,7 +14,8 @@ import pytest
 
 from sentinel.errors import FatalError
 from sentinel.events.batch import EventBatch
-from sentinel.events.codecs.json import Decoded, JsonCodec
+from sentinel.events.codecs.decoded import Decoded
+from sentinel.events.codecs.json import JsonCodec
 from sentinel.events.codecs.messages import Messages
 from sentinel.events.codecs.protocol import Codec
 from sentinel.events.halves import Completed, Half, Halves

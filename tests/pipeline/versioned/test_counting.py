@@ -17,7 +17,7 @@ from sentinel.pipeline.partition import PartitionPipeline
 from sentinel.pipeline.store.lmdb_store import LmdbJoinStore
 from sentinel.pipeline.store.memory_store import MemoryJoinStore
 from sentinel.pipeline.versioned import counting, opened
-from sentinel.pipeline.versioned.counting import BATCHES, MOST_LETTERS, Counted, Locate, count_batch
+from sentinel.pipeline.versioned.counting import BATCHES, MOST_LETTERS, CountedBatch, Locate, count_batch
 from sentinel.pipeline.versioned.files import VersionFiles
 from sentinel.pipeline.versioned.opened import Place
 from sentinel.pipeline.versioned.outbox import read_outbox
@@ -53,7 +53,7 @@ def located(batch: EventBatch) -> Iterator[tuple[EventBatch, Locate]]:
     yield batch, lambda letter: letter
 
 
-def count(files: VersionFiles, local: Path, number: int, batch: EventBatch) -> Counted:
+def count(files: VersionFiles, local: Path, number: int, batch: EventBatch) -> CountedBatch:
     """Count one batch of the stream."""
     return count_batch(place(files, local), PARTITION, number, streams.PLANS, located(batch), outcomes_behind=False)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from sentinel.config.formats import Records
+from collections.abc import Mapping
+
+from sentinel.config.formats import Format, Records
+from sentinel.errors import FatalError
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.messages import Role
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.parts import an_object, finite_or_refused
-from sentinel.events.codecs.shapes.protocol import Event, Incoming
+from sentinel.events.codecs.shapes.protocol import Event, Incoming, Make
 
 _OWN = frozenset(("timestamp", "request_id", "trace_id", "bento_meta", "span_id"))
 """Columns that the monitor adds to each record."""
@@ -52,3 +55,13 @@ class BentoShape:
         else:
             event["features"] = {name: value for name, value in record.items() if name not in self._other}
         return [event]
+
+
+def make(settings: Format, role: Role) -> BentoShape:
+    """The shape of its section, which no configuration that is loaded lacks."""
+    if settings.records is None:
+        raise FatalError("the format bentoml lacks its section")
+    return BentoShape(settings.records, role)
+
+
+MAKERS: Mapping[str, Make] = {"bentoml": make}

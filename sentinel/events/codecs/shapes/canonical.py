@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sentinel.events.codecs.shapes.parts import an_object
-from sentinel.events.codecs.shapes.protocol import Event, Incoming
+from sentinel.events.codecs.shapes.protocol import Event, Incoming, Make
 
 
 class CanonicalShape:
@@ -14,3 +16,6 @@ class CanonicalShape:
     def events(self, message: Incoming) -> list[Event]:
         """The one event of the message."""
         return [an_object(message.body(), "the message")]
+
+
+MAKERS: Mapping[str, Make] = {"canonical": lambda *_: CanonicalShape()}

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sentinel.config.formats import FeatureSet, Fields, FromPath
+from sentinel.config.field_paths import FeatureSet, Fields, FromPath
+from sentinel.config.formats import Format
 from sentinel.config.paths import parse_path
+from sentinel.errors import FatalError
 from sentinel.events.codecs.messages import Role
 from sentinel.events.codecs.shapes.parts import an_object, as_text, getter, time_of_unit, translated
-from sentinel.events.codecs.shapes.protocol import Event, Incoming
+from sentinel.events.codecs.shapes.protocol import Event, Incoming, Make
 from sentinel.events.schema import category
 
 _BOTH = ("model", "prediction_id")
@@ -123,3 +125,13 @@ def _reads_headers(settings: Fields) -> bool:
         elif isinstance(value, FeatureSet):
             paths.extend([*value.named.values(), value.of or ""])
     return any(path.startswith(("$key", "$header")) for path in paths)
+
+
+def make(settings: Format, role: Role) -> FieldsShape:
+    """The shape of its section, which no configuration that is loaded lacks."""
+    if settings.fields is None:
+        raise FatalError("the format fields lacks its section")
+    return FieldsShape(settings.fields, role)
+
+
+MAKERS: Mapping[str, Make] = {"fields": make}

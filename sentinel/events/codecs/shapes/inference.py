@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.formats import Inference
+from sentinel.config.inference import Inference
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.parts import a_text, finite_or_refused, wrong

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from sentinel.config.formats import Inference
+from collections.abc import Mapping
+
+from sentinel.config.inference import Inference
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.plain import decode_json
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.cloudevents import CloudEvent, read_cloud_event
 from sentinel.events.codecs.shapes.inference import InferenceReader
 from sentinel.events.codecs.shapes.parts import a_text, an_object
-from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming
+from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming, Make
 from sentinel.events.codecs.shown import model_name
 
 REQUEST, RESPONSE = "org.kubeflow.serving.inference.request", "org.kubeflow.serving.inference.response"
@@ -52,3 +54,6 @@ class KServeShape:
             return None
         annotations = an_object(decode_json(given.encode("utf-8", "replace")), "annotations")
         return None if annotations.get(name) is None else a_text(annotations[name], f"the annotation {name:.80}")
+
+
+MAKERS: Mapping[str, Make] = {"kserve": lambda settings, _: KServeShape(settings.inference or Inference())}

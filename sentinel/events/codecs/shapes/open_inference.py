@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sentinel.config.formats import Inference
+from sentinel.config.inference import Inference
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.inference import InferenceReader, join
 from sentinel.events.codecs.shapes.parts import a_text, a_time, an_object, as_text
-from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming
+from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming, Make
 from sentinel.events.codecs.shapes.tables import is_request
 
 _ID_HEADERS = ("x-request-id", "seldon-request-id", "ce_id", "ce-id")
@@ -47,8 +47,7 @@ class OpenInferenceShape:
 
     def _record(self, message: Incoming, body: Mapping[str, Any]) -> list[Event]:
         request, response = an_object(body["request"], "request"), an_object(body["response"], "response")
-        ids = {name: body.get("id") or request.get("id") or response.get("id") for name in ("id",)}
-        identity = self._identity(message, ids)
+        identity = self._identity(message, {"id": body.get("id") or request.get("id") or response.get("id")})
         time = next((body[name] for name in _TIMES if body.get(name) is not None), None)
         at = message.received_at if time is None else a_time(time, "the record's time")
         model = _name(body) or _name(request)
@@ -72,3 +71,9 @@ class OpenInferenceShape:
 def _name(body: Mapping[str, Any]) -> str | None:
     value = body.get("model_name")
     return None if value in (None, "") else a_text(value, "model_name")
+
+
+MAKERS: Mapping[str, Make] = {
+    "open-inference": lambda settings, _: OpenInferenceShape(settings.inference or Inference()),
+    "seldon-v2": lambda settings, _: OpenInferenceShape(settings.inference or Inference(), key_first=True),
+}

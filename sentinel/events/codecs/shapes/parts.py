@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.formats import TimeUnit
+from sentinel.config.field_paths import TimeUnit
 from sentinel.config.paths import Step
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.repair import RejectedEventError

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
+from sentinel.config.formats import Format
 from sentinel.events.codecs.messages import Role
 from sentinel.events.halves import Side
 
@@ -92,3 +93,7 @@ class Shape(Protocol):
             With the reason and one sentence for the producer's owner. Nothing else is ever raised.
         """
         ...
+
+
+Make = Callable[[Format, Role], Shape]
+"""Makes a shape of the settings of one topic, whose section is there where `sentinel.config.shapes` says so."""

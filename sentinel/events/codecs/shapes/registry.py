@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from typing import Final
+
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.formats import INFERENCE_SHAPES, Format, Inference, Truth
-from sentinel.errors import FatalError
+from sentinel.config.formats import Format
+from sentinel.config.inference import Inference
+from sentinel.events.codecs import shapes
 from sentinel.events.codecs.messages import Role
-from sentinel.events.codecs.shapes.bentoml import BentoShape
-from sentinel.events.codecs.shapes.canonical import CanonicalShape
 from sentinel.events.codecs.shapes.cloudevents import CloudEventsShape
-from sentinel.events.codecs.shapes.fields import FieldsShape
-from sentinel.events.codecs.shapes.kserve import KServeShape
-from sentinel.events.codecs.shapes.open_inference import OpenInferenceShape
-from sentinel.events.codecs.shapes.protocol import Shape
-from sentinel.events.codecs.shapes.sagemaker import CaptureShape, GroundTruthShape
-from sentinel.events.codecs.shapes.seldon import SeldonShape
+from sentinel.events.codecs.shapes.protocol import Make, Shape
 from sentinel.events.halves import WaitLimits
+
+_THIS = "registry"
 
 
 def make_shape(settings: Format, role: Role) -> Shape:
@@ -27,7 +28,7 @@ def make_shape(settings: Format, role: Role) -> Shape:
     role : {"prediction", "outcome"}
         What the topic holds.
     """
-    inner = _inner_shape(settings, role)
+    inner = _MAKERS[settings.inner_shape](settings, role)
     return CloudEventsShape(inner) if settings.shape == "cloudevents" else inner
 
 
@@ -41,27 +42,11 @@ def wait_limits(settings: Format) -> WaitLimits:
     )
 
 
-def _inner_shape(settings: Format, role: Role) -> Shape:
-    name = settings.inner_shape
-    if name in INFERENCE_SHAPES:
-        return _inference_shape(settings, role)
-    if name == "fields" and settings.fields is not None:
-        return FieldsShape(settings.fields, role)
-    if name == "bentoml" and settings.records is not None:
-        return BentoShape(settings.records, role)
-    if name == "sagemaker-ground-truth":
-        return GroundTruthShape(settings.truth or Truth())
-    if name == "canonical":
-        return CanonicalShape()
-    raise FatalError(f"the format {name} lacks its section")
+def all_makers() -> Mapping[str, Make]:
+    """What makes each shape but CloudEvents, by its name in a configuration: ``MAKERS`` of the modules here."""
+    names = sorted(found.name for found in pkgutil.iter_modules(shapes.__path__))
+    modules = [importlib.import_module(f"{shapes.__name__}.{name}") for name in names if name != _THIS]
+    return {shape: make for module in modules for shape, make in getattr(module, "MAKERS", {}).items()}
 
 
-def _inference_shape(settings: Format, role: Role) -> Shape:
-    inference = settings.inference or Inference()
-    if settings.inner_shape == "kserve":
-        return KServeShape(inference)
-    if settings.inner_shape == "seldon-v1":
-        return SeldonShape(inference, settings.truth or Truth(), role)
-    if settings.inner_shape == "sagemaker-capture":
-        return CaptureShape(inference)
-    return OpenInferenceShape(inference, key_first=settings.inner_shape == "seldon-v2")
+_MAKERS: Final = all_makers()

@@ -8,13 +8,14 @@ import csv
 from collections.abc import Mapping
 from typing import Any
 
-from sentinel.config.formats import Inference, Truth
+from sentinel.config.formats import Truth
+from sentinel.config.inference import Inference
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.plain import decode_json
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.inference import InferenceReader, join
 from sentinel.events.codecs.shapes.parts import a_text, a_time, an_object, translated
-from sentinel.events.codecs.shapes.protocol import MAX_ROWS, Event, Incoming
+from sentinel.events.codecs.shapes.protocol import MAX_ROWS, Event, Incoming, Make
 from sentinel.events.codecs.shown import form, model_name
 
 
@@ -148,3 +149,9 @@ def _cell(text: str) -> object:
         return float(stripped) if len(stripped) <= 40 and "_" not in stripped else stripped
     except ValueError:
         return stripped
+
+
+MAKERS: Mapping[str, Make] = {
+    "sagemaker-capture": lambda settings, _: CaptureShape(settings.inference or Inference()),
+    "sagemaker-ground-truth": lambda settings, _: GroundTruthShape(settings.truth or Truth()),
+}

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
-from sentinel.config.formats import Inference, Truth
+from sentinel.config.formats import Truth
+from sentinel.config.inference import Inference
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.messages import Role
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.cloudevents import CloudEvent, read_cloud_event
 from sentinel.events.codecs.shapes.inference import InferenceReader, row_ids
 from sentinel.events.codecs.shapes.parts import a_text, an_object, translated
-from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming
+from sentinel.events.codecs.shapes.protocol import Event, HalfEvent, Incoming, Make
 from sentinel.events.codecs.shapes.tables import read_outputs
 from sentinel.events.codecs.shown import model_name
 
@@ -111,3 +112,8 @@ def _single(value: object, place: str) -> object:
     if isinstance(value, list | dict):
         raise RejectedEventError(Reason.WRONG_TYPE, f"{place} is not one value")
     return value
+
+
+MAKERS: Mapping[str, Make] = {
+    "seldon-v1": lambda settings, role: SeldonShape(settings.inference or Inference(), settings.truth or Truth(), role)
+}

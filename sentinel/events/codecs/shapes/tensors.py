@@ -5,34 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sentinel.events.batch import Reason
+from sentinel.events.codecs.raw_tensors import raw_values
 from sentinel.events.codecs.repair import RejectedEventError
 from sentinel.events.codecs.shapes.parts import a_list, a_text, an_object, wrong
 from sentinel.events.codecs.shapes.protocol import MAX_ROWS
 
 MAX_WIDTH = 10_000
 """Columns of one tensor: more than a row of the join store could hold."""
-_RAW_TYPES = {
-    "BOOL": "?",
-    "UINT8": "u1",
-    "UINT16": "<u2",
-    "UINT32": "<u4",
-    "UINT64": "<u8",
-    "INT8": "i1",
-    "INT16": "<i2",
-    "INT32": "<i4",
-    "INT64": "<i8",
-    "FP16": "<f2",
-    "FP32": "<f4",
-    "FP64": "<f8",
-}
 _CONTENTS = ("bool", "int", "int64", "uint", "uint64", "fp32", "fp64", "bytes")
 
 
@@ -179,25 +163,8 @@ def _unpacked(raw: object, datatype: str, place: str, n: int) -> list[Any]:
             raise RejectedEventError(Reason.WRONG_TYPE, f"the raw contents of {place} are not base64") from None
     if not isinstance(raw, bytes):
         raise wrong(f"the raw contents of {place}", "bytes", raw)
-    if datatype == "BYTES":
-        return _texts(raw, place)
-    if datatype not in _RAW_TYPES:
-        raise RejectedEventError(Reason.WRONG_TYPE, f"{place}.datatype is none of the protocol's")
-    kind = np.dtype(_RAW_TYPES[datatype])
-    if len(raw) != n * kind.itemsize:
-        detail = f"the raw contents of {place} have {len(raw)} bytes, and its shape says {n * kind.itemsize}"
-        raise RejectedEventError(Reason.WRONG_TYPE, detail)
-    values: list[Any] = np.frombuffer(raw, kind).tolist()
-    return values
-
-
-def _texts(raw: bytes, place: str) -> list[Any]:
-    """Texts with four bytes of length before each, little end first."""
-    found, position = [], 0
-    while position + 4 <= len(raw):
-        (length,) = struct.unpack_from("<I", raw, position)
-        found.append(raw[position + 4 : position + 4 + length].decode("utf-8", "replace"))
-        position += 4 + length
-    if position != len(raw):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"the raw contents of {place} end within a text")
-    return found
+    try:
+        values = raw_values(raw, datatype, n)
+    except ValueError as error:
+        raise RejectedEventError(Reason.WRONG_TYPE, f"the raw contents of {place} {error}") from None
+    return [value.decode("utf-8", "replace") for value in values] if datatype == "BYTES" else values

@@ -6,6 +6,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from sentinel.errors import FatalError
+
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     """Write a file: an older one of the name stands until the new one is complete and survives a power cut.
@@ -32,11 +34,25 @@ def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Make the new name itself survive."""
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file as :func:`replace_file` does, with an error for whoever named it.
+
+    Raises
+    ------
+    FatalError
+        If it cannot be written.
+    """
+    try:
+        replace_file(path, data)
+    except OSError as error:
+        raise FatalError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder survive a power cut, too."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
