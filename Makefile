@@ -54,7 +54,12 @@ check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, 
 	if [[ -e deploy/prometheus/alerts.yaml ]]; then $(BIN)/sentinel rules --check deploy/prometheus/alerts.yaml; fi
 	$(BIN)/sentinel dashboards --check dashboards
 	$(BIN)/yamllint --strict .
-	$(BIN)/shellcheck .ci/run .ci/setup.sh
+	$(BIN)/zizmor --offline --quiet --persona pedantic .github
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.renovate renovate.json
+	$(BIN)/shellcheck .ci/run .ci/setup.sh .ci/package.sh
 
 bench: $(VENV)/.ready-dev ## measure what the documents claim (QUICK=1: minutes, not an hour; BENCHMARKS=name)
 	@for name in $(BENCHMARKS); do \

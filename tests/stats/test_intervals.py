@@ -12,7 +12,7 @@ from sentinel.stats.estimate import Estimate
 from sentinel.stats.intervals import normal_interval, wilson_interval
 
 
-@pytest.mark.parametrize(("successes", "n"), [(0, 12), (1, 12), (6, 12), (12, 12), (37, 4000)])
+@pytest.mark.parametrize(("successes", "n"), [(0, 12), (1, 12), (6, 12), (12, 12), (37, 4000), (0, 1), (1, 1)])
 def test_wilson_equals_scipy(successes: int, n: int) -> None:
     """The score interval without continuity correction."""
     reference = stats.binomtest(successes, n).proportion_ci(0.9, method="wilson")
