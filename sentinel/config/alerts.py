@@ -45,7 +45,7 @@ class Alerts(Section, frozen=True, kw_only=True):
         float,
         Meta(
             description="The same for a warning, and for the launch window, where .05 raised 31 of 32 leaks "
-            "and 0 of 23 others.",
+            "and 0 of 23 others. An alert of a gap ends below it, too, so that one fault pages once.",
             gt=0.0,
             lt=0.5,
         ),
