@@ -16,6 +16,7 @@ from sentinel.errors import RecoverableError
 from sentinel.events.batch import Reason
 from sentinel.events.codecs.messages import UNFIT, Role
 from sentinel.events.codecs.repair import RejectedEventError
+from sentinel.events.codecs.shown import kind_of
 from sentinel.ingest.http_records import ROLES, Header, Posted
 
 MAX_EVENTS: Final = 10_000
@@ -271,18 +272,18 @@ def _role_of(payload: bytes, models: frozenset[str], role: Role | None) -> Role:
 def _look_slowly(payload: bytes) -> _Look:
     event = _loaded(payload)
     if not isinstance(event, dict):
-        raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not a {type(event).__name__}")
+        raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not {kind_of(event)}")
     model, identity, kind = event.get("model"), event.get("prediction_id"), event.get("kind")
     if model is None:
         raise RejectedEventError(Reason.MISSING_FIELD, "model is missing")
     if not isinstance(model, str):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"model is a {type(model).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"model is {kind_of(model)}, not a string")
     if identity is None:
         raise RejectedEventError(Reason.MISSING_ID, "prediction_id is missing")
     if isinstance(identity, bool) or not isinstance(identity, str | int):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is a {type(identity).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is {kind_of(identity)}, not a string")
     if kind is not None and not isinstance(kind, str):
-        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is a {type(kind).__name__}, not a string")
+        raise RejectedEventError(Reason.UNKNOWN_KIND, f"kind is {kind_of(kind)}, not a string")
     times = {name: None if event.get(name) is None else "given" for name in ("predicted_at", "outcome_at")}
     return _Look(model, str(identity), kind, **times)
 

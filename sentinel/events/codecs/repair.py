@@ -10,7 +10,7 @@ from typing import Any
 
 from sentinel.events.batch import Reason
 from sentinel.events.classes import SUM_TOLERANCE
-from sentinel.events.codecs.shown import beside_unit, form, model_name, version_name
+from sentinel.events.codecs.shown import beside_unit, form, kind_of, model_name, version_name
 from sentinel.events.rankings import LARGEST_GRADE
 from sentinel.events.schema import Limits, Task, category
 from sentinel.events.times import BAD_TIME, parse_time, year_of
@@ -113,7 +113,7 @@ def _parse(payload: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise RejectedEventError(Reason.NOT_JSON, f"not JSON: {_json_fault(error)}") from None
     if not isinstance(event, dict):
-        raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not a {type(event).__name__}")
+        raise RejectedEventError(Reason.NOT_AN_OBJECT, f"an event is an object, not {kind_of(event)}")
     return event
 
 
@@ -122,7 +122,7 @@ def _model(event: Mapping[str, Any], versions: Mapping[str, Sequence[str]]) -> s
     if model is None:
         raise RejectedEventError(Reason.MISSING_FIELD, "model is missing")
     if not isinstance(model, str):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"model is a {type(model).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"model is {kind_of(model)}, not a string")
     if model not in versions:
         raise RejectedEventError(Reason.UNKNOWN_MODEL, f"model {model_name(model)} is not in the configuration")
     return model
@@ -131,7 +131,7 @@ def _model(event: Mapping[str, Any], versions: Mapping[str, Sequence[str]]) -> s
 def _version(event: Mapping[str, Any], model: str, known: Sequence[str]) -> str:
     version = event.get("version")
     if isinstance(version, bool) or not isinstance(version, str | int | None):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"version is a {type(version).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"version is {kind_of(version)}, not a string")
     if version is None and len(known) == 1:
         return known[0]
     if str(version) in known and version is not None:
@@ -147,7 +147,7 @@ def _identity(event: Mapping[str, Any], limits: Limits) -> str:
     if value is None or value == "":
         raise RejectedEventError(Reason.MISSING_ID, "prediction_id is missing")
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is a {type(value).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"prediction_id is {kind_of(value)}, not a string")
     text = _encodable("prediction_id", str(value))
     if len(text) > limits.max_id_chars:
         raise RejectedEventError(
@@ -181,7 +181,7 @@ def _number(event: Mapping[str, Any], name: str, shown: str = "") -> float:
     if value is None:
         raise RejectedEventError(Reason.MISSING_FIELD, f"{shown} is missing")
     if not isinstance(value, int | float) or (isinstance(value, bool) and name == "score"):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"{shown} is a {type(value).__name__}, not a number")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"{shown} is {kind_of(value)}, not a number")
     try:
         return float(value)
     except OverflowError:
@@ -204,7 +204,7 @@ def _scores(event: Mapping[str, Any], known: Mapping[str, float]) -> Mapping[str
     for name in scores:
         value = _number(scores, name, _class_of(name, known))
         if isinstance(scores[name], bool):
-            raise RejectedEventError(Reason.WRONG_TYPE, f"{_class_of(name, known)} is a bool, not a number")
+            raise RejectedEventError(Reason.WRONG_TYPE, f"{_class_of(name, known)} is a boolean, not a number")
         if not math.isfinite(value):
             raise RejectedEventError(Reason.SCORE_NOT_FINITE, f"{_class_of(name, known)} is {value}")
         if name not in known:
@@ -225,13 +225,13 @@ def _items(event: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
     if listed is None:
         raise RejectedEventError(Reason.MISSING_FIELD, "items is missing")
     if not isinstance(listed, list):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"items is a {type(listed).__name__}, not a list")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"items is {kind_of(listed)}, not a list")
     if not listed:
         raise RejectedEventError(Reason.INVALID_ITEMS, "items is an empty list")
     found: dict[str, float] = {}
     for item in listed:
         if not isinstance(item, dict):
-            raise RejectedEventError(Reason.WRONG_TYPE, f"items holds a {type(item).__name__}, not an object")
+            raise RejectedEventError(Reason.WRONG_TYPE, f"items holds {kind_of(item)}, not an object")
         name = _item_name(item)
         score = _number(item, "score")
         if not math.isfinite(score):
@@ -247,7 +247,7 @@ def _item_name(item: Mapping[str, Any]) -> str:
     if name is None:
         raise RejectedEventError(Reason.INVALID_ITEMS, "items holds an item without an id")
     if isinstance(name, bool) or not isinstance(name, str | int):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"id of an item is a {type(name).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"id of an item is {kind_of(name)}, not a string")
     return _encodable("id of an item", str(name))
 
 
@@ -258,7 +258,7 @@ def _relevance(event: Mapping[str, Any]) -> Sequence[tuple[str, float]]:
     for name in grades:
         grade = _number(grades, name, "relevance of an item")
         if isinstance(grades[name], bool):
-            raise RejectedEventError(Reason.WRONG_TYPE, "relevance of an item is a bool, not a number")
+            raise RejectedEventError(Reason.WRONG_TYPE, "relevance of an item is a boolean, not a number")
         if not 0.0 <= grade <= LARGEST_GRADE:
             detail = f"relevance of an item is no grade in [0, {LARGEST_GRADE:g}]"
             raise RejectedEventError(Reason.INVALID_OUTCOME, detail)
@@ -272,7 +272,7 @@ def _class(event: Mapping[str, Any], known: Mapping[str, float]) -> float:
         raise RejectedEventError(Reason.MISSING_FIELD, "outcome is missing")
     name = category(outcome)
     if name is None:
-        raise RejectedEventError(Reason.WRONG_TYPE, f"outcome is a {type(outcome).__name__}, not a class")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"outcome is {kind_of(outcome)}, not a class")
     if name not in known:
         raise RejectedEventError(Reason.INVALID_OUTCOME, f"outcome is {form(outcome)}: no class that was there offline")
     return known[name]
@@ -294,7 +294,7 @@ def _outcome(event: Mapping[str, Any], task: Task, known: Mapping[str, float]) -
 def _group(event: Mapping[str, Any]) -> str | None:
     group = event.get("group")
     if isinstance(group, bool) or not isinstance(group, str | int | None):
-        raise RejectedEventError(Reason.WRONG_TYPE, f"group is a {type(group).__name__}, not a string")
+        raise RejectedEventError(Reason.WRONG_TYPE, f"group is {kind_of(group)}, not a string")
     return None if group is None else _encodable("group", str(group))
 
 
@@ -326,6 +326,6 @@ def _mapping(event: Mapping[str, Any], name: str, *, required: bool = False) -> 
     if value is None and not required:
         return {}
     if not isinstance(value, dict):
-        found = "missing" if value is None else f"a {type(value).__name__}, not an object"
+        found = "missing" if value is None else f"{kind_of(value)}, not an object"
         raise RejectedEventError(Reason.MISSING_FIELD if value is None else Reason.WRONG_TYPE, f"{name} is {found}")
     return value

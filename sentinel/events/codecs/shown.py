@@ -4,26 +4,46 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Final
 
 _MODEL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._:/-]{0,63}")
 _VERSION_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,15}")
 
 
+_KINDS: Final = {
+    bool: "a boolean",
+    bytes: "bytes",
+    dict: "an object",
+    float: "a number",
+    int: "a number",
+    list: "a list",
+    str: "a string",
+    type(None): "null",
+}
+
+
+def kind_of(value: object) -> str:
+    """The kind of a value, in the words of JSON: producers are not all written in Python.
+
+    Examples
+    --------
+    >>> kind_of({}), kind_of(1.5), kind_of(None)
+    ('an object', 'a number', 'null')
+    """
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
+
+
 def form(value: object) -> str:
-    """The type of a value, and the length of a text.
+    """The kind of a value, and the length of a text.
 
     Examples
     --------
     >>> form("yesterday"), form(12.5), form(None), form(True), form({})
-    ('a text of 9 characters', 'a number', 'null', 'a bool', 'a dict')
+    ('a text of 9 characters', 'a number', 'null', 'a boolean', 'an object')
     """
-    if value is None:
-        return "null"
     if isinstance(value, str):
         return f"a text of {len(value)} character{'' if len(value) == 1 else 's'}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return f"a {type(value).__name__}"
-    return f"{value}" if isinstance(value, float) and not math.isfinite(value) else "a number"
+    return f"{value}" if isinstance(value, float) and not math.isfinite(value) else kind_of(value)
 
 
 def model_name(text: str) -> str:
