@@ -8,14 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, ndtri
 
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.alerts import Alerts
+from sentinel.config.times import parse_time_us
 from sentinel.evaluation.change import HORIZON_PANES, LIKELY, weigh_change
 from sentinel.evaluation.detectors import REFERENCE_PANES, anomalies, pane_statistics, watch
 from sentinel.evaluation.findings import Change
@@ -41,7 +42,7 @@ N_FEATURES: Final = 5
 N_FEATURE_BINS: Final = 10
 FEATURE_SHIFT: Final = 0.5
 """Standard deviations that one feature moves by."""
-HOUR_US: Final = 3_600_000_000
+HOUR_US: Final = 3_600 * MICROSECONDS_PER_SECOND
 ALERTS: Final = Alerts()
 PRIOR: Final = Prior()
 MORE: Final = 0.35
@@ -179,7 +180,7 @@ def first(changes: list[tuple[int, Change]], raised: Callable[[Change], bool]) -
 
 def pane_of(stamp: str) -> int:
     """Pane that begins at a time."""
-    return round(datetime.fromisoformat(stamp).timestamp() * 1e6 / HOUR_US)
+    return round(parse_time_us(stamp) / HOUR_US)
 
 
 RULES: Final[dict[str, Callable[[Change], bool]]] = {

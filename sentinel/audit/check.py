@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,9 @@ ScoreWith = Callable[[pd.DataFrame], Any]
 """The model: rows as they stand in the file, in; one score a row out."""
 FitWith = Callable[[pd.DataFrame, pd.DataFrame], Any]
 """A fit from scratch: training rows (with outcomes) and rows to score (without), in; one score a row to score out."""
+
+SEED: Final = 20_261_121
+"""Of every random choice of an audit: the same rows give the same report."""
 
 
 def _quiet(_: str) -> None:
@@ -66,7 +69,7 @@ class Context:
     folder: Path = field(default_factory=Path)
     score_with: ScoreWith | None = None
     fit_with: FitWith | None = None
-    seed: int = 20_261_121
+    seed: int = SEED
     tell: Callable[[str], None] = _quiet
     memo: Memo = field(default_factory=Memo, repr=False, compare=False)
 
@@ -145,4 +148,22 @@ def as_scores(given: Any, n: int) -> F64:
         raise ValueError(f"it returned an array of shape {scores.shape} for {n} rows; one score a row is wanted")
     if not np.isfinite(scores).all():
         raise ValueError(f"{int((~np.isfinite(scores)).sum())} of the {n} scores it returned are not finite")
+    return scores
+
+
+def as_class_scores(given: Any, n: int, n_classes: int) -> F64:
+    """What a callable returned, as one number of each class a row: shape (n, n_classes).
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or holds what is no finite number.
+    """
+    scores = as_numbers(given)
+    if scores.shape != (n, n_classes):
+        raise ValueError(
+            f"it returned an array of shape {scores.shape} for {n} rows of {n_classes} classes; one probability of "
+            "each class a row is wanted"
+        )
+    as_scores(scores.sum(axis=1), n)
     return scores

@@ -8,10 +8,13 @@ from typing import Final
 
 from sentinel.audit.findings import Cause, ChecklistItem, CheckResult, Finding, Interval, SplitProposal
 from sentinel.audit.guarded import FAILED
+from sentinel.stats.estimate import NotEnough
 
 SIMILAR: Final = 0.7
 """Share of the rows fitted to as they are split that another split has to leave, to be compared with it."""
 _FAULT: Final = "data_quality_fault"
+_MOST_SAID: Final = 3
+"""Findings that an answer names: more are counted, and stand in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ _ONLY_PEOPLE: Final = (
 
 
 def checklist(
-    results: Sequence[CheckResult], offline: Interval | None, splits: Sequence[SplitProposal] = ()
+    results: Sequence[CheckResult], offline: Interval | NotEnough, splits: Sequence[SplitProposal] = ()
 ) -> tuple[ChecklistItem, ...]:
     """Answer every question.
 
@@ -120,8 +123,8 @@ def checklist(
     ----------
     results : sequence of CheckResult
         Of the checks that were made.
-    offline : Interval or None
-        The metric of all validation rows.
+    offline : Interval or NotEnough
+        The metric of all validation rows, or why it is not known.
     splits : sequence of SplitProposal
         Where splits were proposed and measured.
 
@@ -142,8 +145,8 @@ def checklist(
 def _answer(question: Question, results: Mapping[str, CheckResult]) -> ChecklistItem:
     against = list(_against(question, results))
     if against:
-        said = "; ".join(f"{finding.check}: {finding.title}" for finding in against[:3])
-        more = f"; and {len(against) - 3} more" if len(against) > 3 else ""
+        said = "; ".join(f"{finding.check}: {finding.title}" for finding in against[:_MOST_SAID])
+        more = f"; and {len(against) - _MOST_SAID} more" if len(against) > _MOST_SAID else ""
         return ChecklistItem(question=question.text, answer="no", because=said + more)
     lacking = [name for name in question.essential if name not in results or results[name].state == "not_checked"]
     lacking += [name for name in question.further if name in results and results[name].detail.startswith(FAILED)]
@@ -177,10 +180,11 @@ def _why_not(name: str, result: CheckResult | None) -> str:
     return f"{name} could not be checked: {result.detail}" + (f" ({result.needs})" if result.needs else "")
 
 
-def _uncertainty(offline: Interval | None) -> ChecklistItem:
+def _uncertainty(offline: Interval | NotEnough) -> ChecklistItem:
     question = "Is it known how sure the offline metric is?"
-    if offline is None:
-        return ChecklistItem(question=question, answer="unknown", because="the validation rows have no score")
+    if isinstance(offline, NotEnough):
+        there = f" ({offline.n} of at least {offline.needed})" if offline.n else ""
+        return ChecklistItem(question=question, answer="unknown", because=f"{offline.reason}{there}")
     said = (
         f"{offline.value:.4f}, with 95 % confidence {offline.lower:.4f} to {offline.upper:.4f}, entities kept together"
     )

@@ -39,8 +39,8 @@ class Inflation(msgspec.Struct, frozen=True, kw_only=True):
     gain: Annotated[
         Interval,
         Meta(
-            description="In the unit of the metric; positive where the estimate looks better than it is, whichever way "
-            "is up."
+            description="in the unit of the metric; positive where the estimate looks better than it is, whichever way "
+            "is up"
         ),
     ]
     n: Annotated[int, Meta(description="outcomes that the repaired metric rests on")]
@@ -146,7 +146,10 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 class SplitProposal(msgspec.Struct, frozen=True, kw_only=True):
     """A way to split the rows anew."""
 
-    protocol: Annotated[str, Meta(description="time, group, stratified or time+group")]
+    protocol: Annotated[
+        str,
+        Meta(description="time, time+group, stratified+group, group, stratified, random; as given: the split as it is"),
+    ]
     why: Annotated[str, Meta(description="what it keeps apart, and why that is wanted here")]
     n_train: Annotated[int, Meta(description="rows to train on")]
     n_validation: Annotated[int, Meta(description="rows to validate on")]
@@ -155,7 +158,9 @@ class SplitProposal(msgspec.Struct, frozen=True, kw_only=True):
     metric: Annotated[
         Interval | None, Meta(description="what a model fitted anew reaches under it; null where none was fitted")
     ] = None
-    folds: Annotated[tuple[float, ...], Meta(description="the same, fold by fold")] = ()
+    folds: Annotated[
+        tuple[float, ...], Meta(description="the same, fold by fold, of those that could be measured")
+    ] = ()
     reason: Annotated[str | None, Meta(description="why the metric is not known")] = None
 
 
@@ -181,7 +186,9 @@ class AuditReport(msgspec.Struct, frozen=True, kw_only=True):
     generated_by: Annotated[str, Meta(description="the program and its version")]
     train: Annotated[Side | None, Meta(description="the training rows; null where none were given")]
     validation: Annotated[Side, Meta(description="the validation rows")]
-    metric: Annotated[str | None, Meta(description="auc, accuracy or rmse; null where the rows have no score")]
+    metric: Annotated[
+        str | None, Meta(description="auc, accuracy or rmse; null where the rows have no score, and of a ranking")
+    ]
     offline: Annotated[Interval | None, Meta(description="that metric of all validation rows")]
     checks: Annotated[tuple[CheckResult, ...], Meta(description="what became of each check")]
     splits: Annotated[tuple[SplitProposal, ...], Meta(description="ways to split the rows anew")] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,10 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel import __version__
-from sentinel.audit.check import Context, FitWith, ScoreWith, Started
+from sentinel.audit.check import SEED, Context, FitWith, ScoreWith, Started
 from sentinel.audit.checklist import checklist
 from sentinel.audit.checks import all_checks
-from sentinel.audit.engine import Engine, LocalEngine
+from sentinel.audit.engine import Engine, LocalEngine, Tell
 from sentinel.audit.estimates.fitting import told
 from sentinel.audit.estimates.inflation import InflationTally, scoring
 from sentinel.audit.estimates.splits import propose_splits
@@ -35,9 +35,8 @@ from sentinel.events.codecs.arrow_columns import class_names
 from sentinel.events.hash_key import HashKey
 from sentinel.stats.estimate import NotEnough
 
-Progress = Callable[[int, int, str], None]
 BATCH_ROWS: Final = 1 << 15
-_SEED: Final = 20_261_121
+"""Rows decoded and shown to every check at once: they bound the memory, and change no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ def audit(
     given: Given,
     *,
     now_us: int,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
     batch_rows: int = BATCH_ROWS,
     checks: Sequence[Started] | None = None,
     engine: Engine | None = None,
@@ -100,11 +99,17 @@ def audit(
     propose : bool
         Whether to propose other splits, each measured where ``fit_with`` is given.
 
+    Returns
+    -------
+    AuditReport
+
     Raises
     ------
     BaselineError
         If a file or the manifest cannot be read, or the validation file has neither outcomes nor features, or not the
         outcome or the score that the configuration names.
+    FatalError
+        If splits are to be proposed and scikit-learn is not installed.
     """
     began = time.monotonic()
     tell = progress or _quiet
@@ -116,12 +121,12 @@ def audit(
     context, decoder = _context(given, validation, train, stated, by, tell)
     running = [Running(module.start, context) for module in (all_checks() if checks is None else checks)]
     how = scoring(context)
-    tally = None if isinstance(how, NotEnough) else InflationTally(how)
+    tally = how if isinstance(how, NotEnough) else InflationTally(how)
+    counted = None if isinstance(tally, NotEnough) else tally
     seen_train = None if train is None else _show(train, PassFold("train", decoder, running), context, by, tell)
-    seen = _show(validation, PassFold("validation", decoder, running, tally), context, by, tell)
+    seen = _show(validation, PassFold("validation", decoder, running, counted), context, by, tell)
     results = [check.result() for check in running]
-    offline = None if tally is None else tally.stated()
-    stated_offline = offline if isinstance(offline, Interval) else None
+    offline = tally if isinstance(tally, NotEnough) else tally.stated()
     splits = propose_splits(context) if propose else ()
     return AuditReport(
         model=given.model.name,
@@ -131,12 +136,12 @@ def audit(
         generated_by=f"sentinel {__version__}",
         train=seen_train,
         validation=seen,
-        metric=None if tally is None else tally.metric,
-        offline=stated_offline,
+        metric=None if counted is None else counted.metric,
+        offline=offline if isinstance(offline, Interval) else None,
         checks=tuple(sorted(results, key=lambda result: result.name)),
         splits=splits,
         notes=tuple(lacking(given.model, validation.schema.names)),
-        checklist=checklist(results, stated_offline, splits),
+        checklist=checklist(results, offline, splits),
         ignored=dict(context.columns.ignored),
         elapsed_seconds=time.monotonic() - began,
     )
@@ -170,7 +175,7 @@ def _context(
     train: TableFile | None,
     stated: Mapping[str, Any],
     engine: Engine,
-    tell: Progress,
+    tell: Tell,
 ) -> tuple[Context, RowDecoder]:
     model = given.model
     sampled = _sample(validation, model.audit.sample_rows, engine, tell)
@@ -198,24 +203,24 @@ def _context(
         folder=given.validation.parent if isinstance(given.validation, Path) else Path(),
         score_with=given.score_with,
         fit_with=None if given.fit_with is None else told(given.fit_with, model, columns, classes),
-        seed=_SEED,
+        seed=SEED,
         tell=lambda phase: tell(0, 1, phase),
     )
     return context, decoder
 
 
-def _sample(file: TableFile, size: int, engine: Engine, tell: Progress) -> tuple[pa.Table, I64]:
+def _sample(file: TableFile, size: int, engine: Engine, tell: Tell) -> tuple[pa.Table, I64]:
     """A uniform sample of rows without replacement, in file order, and their numbers."""
     if file.n_rows <= size:
         chosen = np.arange(file.n_rows)
     else:
-        chosen = np.sort(np.random.default_rng(_SEED).choice(file.n_rows, size, replace=False))
+        chosen = np.sort(np.random.default_rng(SEED).choice(file.n_rows, size, replace=False))
     sample = SampleFold(chosen)
     engine.run(file, file.schema.names, sample, tell, f"sampling {file.path.name}")
     return sample.take(), chosen
 
 
-def _show(file: TableFile, fold: PassFold, context: Context, engine: Engine, tell: Progress) -> Side:
+def _show(file: TableFile, fold: PassFold, context: Context, engine: Engine, tell: Tell) -> Side:
     """Show all rows of a file to every check; those of a complete sample have been read and decoded."""
     held = context.train if fold.side == "train" else context.validation
     if held is not None and len(held) == file.n_rows:

@@ -11,7 +11,8 @@ from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.model import Outcome
 from sentinel.events.batch import F64, I64
 
-LONGEST_HORIZON_SECONDS: Final = 730.0 * 86_400.0
+SECONDS_PER_DAY: Final = 86_400.0
+LONGEST_HORIZON_SECONDS: Final = 730.0 * SECONDS_PER_DAY
 """As of a configured horizon: a delay of decades is a placeholder for a time that is not known."""
 SETTLED_RATIO: Final = 0.99
 """Share of offline outcomes that had come by the age of maturity."""

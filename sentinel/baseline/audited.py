@@ -7,10 +7,10 @@ from typing import Final
 import msgspec
 
 from sentinel.audit.checks import all_checks
-from sentinel.audit.engine import Engine
+from sentinel.audit.engine import Engine, Tell
 from sentinel.audit.findings import AuditReport, CheckResult, Finding
 from sentinel.audit.guarded import FAILED, guarded, where_it_failed
-from sentinel.audit.scan import Given, Progress, audit
+from sentinel.audit.scan import Given, audit
 from sentinel.baseline.artifact import Check
 from sentinel.baseline.evidence import AuditedFinding, AuditEvidence, StaticEvidence, Unaudited
 from sentinel.logs import get_logger
@@ -23,7 +23,7 @@ log = get_logger(__name__)
 
 
 def audited(
-    given: Given, *, now_us: int, progress: Progress, batch_rows: int, engine: Engine | None = None
+    given: Given, *, now_us: int, progress: Tell, batch_rows: int, engine: Engine | None = None
 ) -> AuditEvidence:
     """Run every check; one that fails on odd data is not made, and neither it nor the audit stops a build.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from sentinel import __version__
-from sentinel.audit.engine import Engine
+from sentinel.audit.engine import Engine, Tell
 from sentinel.audit.files.manifest import read_manifest, without_values
 from sentinel.audit.files.reading import BATCH_ROWS, TableFile, held_table, open_table
 from sentinel.audit.scan import Given
-from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
+from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS, SECONDS_PER_DAY
 from sentinel.baseline.artifact import Baseline, BaselineMeta
 from sentinel.baseline.audited import audited, failures, informed
 from sentinel.baseline.checks import Facts, check, worst_first
@@ -28,6 +28,7 @@ from sentinel.baseline.profile import DELAY, Profile, profile_table
 from sentinel.baseline.repairs import Rescore, at_serving_defaults, without_copies, without_time_overlap
 from sentinel.baseline.static import static_evidence
 from sentinel.baseline.training import Training, read_training
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.columns import Columns
 from sentinel.config.model import Model
 from sentinel.config.times import rfc3339
@@ -40,9 +41,6 @@ from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import bin_predictions
 from sentinel.summaries.trained import SEEN_ENTITY, SEEN_ROW, n_marked
 
-Progress = Callable[[int, int, str], None]
-
-SECONDS_PER_DAY = 86_400.0
 DEFAULT_HORIZON_SECONDS = 30 * SECONDS_PER_DAY
 """How long to wait for outcomes where the file does not tell when they were known."""
 _HORIZON_PER_DELAY = 2.0
@@ -56,7 +54,7 @@ def build_baseline(
     *,
     now_us: int,
     rescore: Rescore | None = None,
-    progress: Progress | None = None,
+    progress: Tell | None = None,
     batch_rows: int = BATCH_ROWS,
     hash_key: HashKey | None = None,
     audit: bool = True,
@@ -168,7 +166,7 @@ def _repairs(
     counted: Counted,
     manifest: Mapping[str, Any],
     rescore: Rescore | None,
-    tell: Progress,
+    tell: Tell,
 ) -> tuple[RepairedEstimate, ...]:
     """The offline AUC with what these files allow taken out; overlaps are taken out when live is known."""
     found: list[RepairedEstimate] = []
@@ -266,7 +264,7 @@ def _delays(profile: Profile, max_delay_us: int | None) -> dict[str, float] | No
         return None
     ranks: I64 = np.ceil(np.array([0.5, 0.9, 0.99]) * len(delays)).astype(np.int64) - 1
     quantiles = dict(zip(("p50", "p90", "p99"), delays[ranks].tolist(), strict=True))
-    return {**quantiles, "max": max_delay_us / 1e6}
+    return {**quantiles, "max": max_delay_us / MICROSECONDS_PER_SECOND}
 
 
 def _horizon(model: Model, delays: Mapping[str, float] | None) -> float:

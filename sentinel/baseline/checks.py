@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS
+from sentinel.baseline.arrival import LONGEST_HORIZON_SECONDS, SECONDS_PER_DAY
 from sentinel.baseline.artifact import Check, Severity
 from sentinel.baseline.evidence import BY_PERIOD, StaticEvidence
 from sentinel.config.model import Feature
@@ -146,9 +146,10 @@ def _ranges(summary: Summary) -> Iterator[Check]:
 
 def _delays(facts: Facts) -> Iterator[Check]:
     if facts.longest_delay_seconds > LONGEST_HORIZON_SECONDS:
+        days, most = (seconds / SECONDS_PER_DAY for seconds in (facts.longest_delay_seconds, LONGEST_HORIZON_SECONDS))
         detail = (
-            f"an outcome took {facts.longest_delay_seconds / 86_400:.0f} days: if that stands for a time that is not "
-            f"known, leave the time out; a prediction waits {LONGEST_HORIZON_SECONDS / 86_400:.0f} days at most"
+            f"an outcome took {days:.0f} days: if that stands for a time that is not known, leave the time out; "
+            f"a prediction waits {most:.0f} days at most"
         )
         yield Check(name="endless_delay", severity="warning", detail=detail)
 

@@ -154,7 +154,7 @@ def _probabilities(scores: F64) -> F64:
 
 def _quantile_cuts(ordered: F64, n_quantiles: int) -> F64:
     levels = np.ceil(np.arange(1, n_quantiles) / n_quantiles * len(ordered)).astype(np.int64) - 1
-    cuts, repeats = np.unique(ordered[np.maximum(levels, 0)], return_counts=True)
+    cuts, repeats = np.unique(ordered[levels], return_counts=True)
     return np.concatenate([cuts, _next_number(cuts[repeats > 1])])
 
 

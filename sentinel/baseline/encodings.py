@@ -10,13 +10,15 @@ import numpy as np
 from sentinel.audit.features.value_counts import ValueCounts, judge_values, may_encode
 from sentinel.baseline.evidence import EncodedOutcome
 from sentinel.baseline.profile import OUTCOME, Profile
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import F64, I64, Bool
 from sentinel.events.times import BAD_TIME
 from sentinel.summaries.layout import Layout
 
 SHORTEST_SECONDS: Final = 36_000.0
 """Standard deviation of times, below which hours are too coarse to tell where in it a value lies."""
-_US_PER_HOUR: Final = 3_600_000_000
+_SECONDS_PER_HOUR: Final = 3_600
+_US_PER_HOUR: Final = _SECONDS_PER_HOUR * MICROSECONDS_PER_SECOND
 _ORIGIN_US: Final = 1_577_836_800_000_000  # 2020-01-01: hours since are small numbers, so that their sums stay exact
 
 
@@ -125,7 +127,7 @@ def _time_spread(n: F64, hours: F64, squares: F64) -> float | None:
     if rows <= values:
         return None
     total = (float(squares.sum()) - float(hours.sum()) ** 2 / rows) / (rows - 1.0)
-    if total * 3600.0**2 < SHORTEST_SECONDS**2:
+    if total * _SECONDS_PER_HOUR**2 < SHORTEST_SECONDS**2:
         return None
     within = float((squares - hours**2 / n).sum()) / (rows - values)
     return round(max(within, 0.0) / total, 6)  # what depends on the order of sums is cut

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Final
 
 from sentinel.baseline.artifact import OfflineEstimate
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Measured, NotEnough
+from sentinel.stats.intervals import INTERVAL_REACH
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.metrics import METRICS, measure, measure_slices
 from sentinel.summaries.multiclass import measure_classes
-
-_Z95: Final = 1.959963984540054  # the normal law's .975 quantile
 
 
 def offline_estimates(summary: Summary) -> tuple[OfflineEstimate, ...]:
@@ -60,7 +58,7 @@ def _of_measured(metric: str, measured: Measured, n: int, name: str = "all") -> 
 
 
 def _estimate(metric: str, name: str, value: float, variance: float, n: int) -> OfflineEstimate:
-    half = _Z95 * math.sqrt(variance)
+    half = INTERVAL_REACH * math.sqrt(variance)
     least, most = METRICS[metric].least, METRICS[metric].most
     lower = value - half if least is None else max(value - half, least)
     upper = value + half if most is None else min(value + half, most)

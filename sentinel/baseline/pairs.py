@@ -71,8 +71,6 @@ def choose_pairs(features: Sequence[FeatureBins], profile: Profile) -> tuple[Fea
 def _grouped(features: Sequence[FeatureBins], profile: Profile, usable: Bool) -> Iterator[tuple[int, Groups, I64]]:
     """Each feature that has two groups or more: its place, the groups, and the group of each row (-1: none)."""
     for at, feature in enumerate(features):
-        if feature.name not in profile.rows:
-            continue  # a column of nulls
         bins = _bins(feature, profile)[usable]
         groups = _quarters(feature, bins) if feature.kind == "numeric" else _commonest(feature)
         if len(groups) < 2:

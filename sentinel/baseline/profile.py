@@ -15,6 +15,7 @@ from sentinel.audit.engine import Engine, LocalEngine
 from sentinel.audit.files.reading import TableFile
 from sentinel.baseline.ranks import RankTally
 from sentinel.baseline.sampling import BottomSample, Column, row_hashes
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.columns import Columns
 from sentinel.config.model import Feature
 from sentinel.events.batch import F64, I64, Bool
@@ -120,7 +121,6 @@ class Profile:
     positive_scores: F64
     positive_delays: F64
     sample_vocabulary: Mapping[str, list[str]]
-    is_complete: bool
     classes: tuple[str, ...] = ()
     rank_ratios: tuple[float, ...] = ()
 
@@ -176,7 +176,6 @@ def profile_table(
         sample_vocabulary=vocabulary,
         classes=classes,
         rank_ratios=() if reader.ranks is None else reader.ranks.ratios(),
-        is_complete=reader.sample.is_complete,
     )
 
 
@@ -262,17 +261,14 @@ class _Reader:
 
     def add(self, table: pa.Table, numbers: I64) -> None:
         """Take in one table, wherever it stands in the file."""
-        del numbers
         names = self._columns
-        kept: dict[str, Column] = {}
-        for profile in self.profiles.values():
-            values = self._column(profile, column_of(table, profile.name), table.num_rows)
-            if values is not None:
-                kept[profile.name] = values
         n = table.num_rows
+        kept = {
+            profile.name: self._column(profile, column_of(table, profile.name), n) for profile in self.profiles.values()
+        }
         started = _times(table, names.predicted_at)
         if self._classes:
-            positive = np.flatnonzero(self._add_classes(table, kept))
+            positive = np.flatnonzero(self._add_classes(table, numbers, kept))
         elif self.ranks is not None:
             kept[SCORE], kept[OUTCOME] = self.ranks.add(table, names), np.full(n, np.nan)
             positive = np.arange(n)
@@ -286,12 +282,13 @@ class _Reader:
         self.sample.add(hashes, kept)
         self.positives.add(hashes[positive], {name: kept[name][positive] for name in (SCORE, DELAY)})
 
-    def _add_classes(self, table: pa.Table, kept: dict[str, Column]) -> Bool:
+    def _add_classes(self, table: pa.Table, numbers: I64, kept: dict[str, Column]) -> Bool:
         """Add what the sample keeps of several classes; tells which rows were asked about the class that came true."""
         n = table.num_rows
         read = as_probabilities(table, self._columns.scores, self._classes)
         chances = np.zeros((n, len(self._classes))) if read is None else normalised(read[0])[0]
-        asked = asked_classes(chances, np.arange(n, dtype=np.uint64) << np.uint64(17))
+        # The bit that decides is that of the row's place in the file, which no batch and no part changes.
+        asked = asked_classes(chances, numbers.astype(np.uint64) << np.uint64(17))
         column = column_of(table, self._columns.outcome)
         named = None if column is None else category_names(column)
         outcomes = np.full(n, np.nan)
@@ -304,22 +301,22 @@ class _Reader:
         hits: Bool = outcomes == asked
         return hits
 
-    def _column(self, profile: ColumnProfile, column: pa.Array | None, n: int) -> Column | None:
+    def _column(self, profile: ColumnProfile, column: pa.Array | None, n: int) -> Column:
         """Add one column to its profile; returns what the sample keeps of it."""
-        if profile.kind == "numeric":
-            values = as_floats(column, n)[0]
-            finite = values[np.isfinite(values)]
-            profile.n_present += n - int(np.isnan(values).sum())
-            if len(finite):
-                profile.minimum = min(profile.minimum, float(finite.min()))
-                profile.maximum = max(profile.maximum, float(finite.max()))
-            return values
-        return None if column is None else self._categories(profile, column)
+        if profile.kind == "categorical":
+            return self._categories(profile, column, n)
+        values = as_floats(column, n)[0]
+        finite = values[np.isfinite(values)]
+        profile.n_present += n - int(np.isnan(values).sum())
+        if len(finite):
+            profile.minimum = min(profile.minimum, float(finite.min()))
+            profile.maximum = max(profile.maximum, float(finite.max()))
+        return values
 
-    def _categories(self, profile: ColumnProfile, column: pa.Array) -> Column | None:
-        named = category_names(column)
-        if named is None:
-            return None
+    def _categories(self, profile: ColumnProfile, column: pa.Array | None, n: int) -> Column:
+        named = None if column is None else category_names(column)
+        if named is None:  # a column of nulls
+            return np.full(n, -1, np.int32)
         indices, distinct = named
         counts = np.bincount(indices, minlength=len(distinct) + 1)
         for name, count in zip(distinct, counts.tolist(), strict=False):
@@ -343,4 +340,5 @@ def _times(table: pa.Table, name: str) -> I64:
 def _delays(started: I64, ended: I64) -> F64:
     """Seconds from prediction to outcome, NaN where either time is unknown."""
     known = (started != BAD_TIME) & (ended != BAD_TIME)
-    return np.where(known, (np.where(known, ended, 0) - np.where(known, started, 0)) / 1e6, np.nan)
+    taken_us = np.where(known, ended, 0) - np.where(known, started, 0)
+    return np.where(known, taken_us / MICROSECONDS_PER_SECOND, np.nan)

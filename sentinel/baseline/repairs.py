@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from sentinel.audit.engine import Tell
 from sentinel.audit.estimates.rescoring import one_value
 from sentinel.audit.files.reading import TableFile
 from sentinel.baseline.evidence import RepairedEstimate
@@ -67,7 +68,7 @@ def at_serving_defaults(
     decode: Decode,
     rescore: Rescore,
     defaults: Mapping[str, Any],
-    tell: Callable[[int, int, str], None],
+    tell: Tell,
 ) -> tuple[RepairedEstimate, ...]:
     """Score the validation rows again with each feature at the value that it has when served.
 

@@ -20,7 +20,7 @@ class BottomSample:
     Parameters
     ----------
     size : int, rows
-        With no more rows than this the sample is complete.
+        With no more rows than this all are in the sample.
     """
 
     def __init__(self, size: int) -> None:
@@ -28,16 +28,9 @@ class BottomSample:
         self._bar = np.uint64(np.iinfo(np.uint64).max)
         self._parts: list[tuple[U64, dict[str, Column]]] = []
         self._n_held = 0
-        self.n_seen = 0
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether every row seen is in the sample."""
-        return self.n_seen <= self._size
 
     def add(self, hashes: U64, columns: Mapping[str, Column]) -> None:
         """Offer rows; equal hashes stand for equal rows."""
-        self.n_seen += len(hashes)
         chosen = np.flatnonzero(hashes <= self._bar)
         if not len(chosen):
             return
@@ -55,7 +48,6 @@ class BottomSample:
         codes : mapping of column name to int64 array, optional
             What each code of the other's column is here; -1 stays.
         """
-        self.n_seen += other.n_seen
         for hashes, columns in other._parts:
             changed = {
                 name: np.append(code, -1)[columns[name]] for name, code in (codes or {}).items() if name in columns
@@ -115,16 +107,22 @@ class RepeatedKeys:
         self._compact((other._keys, other._low, other._high, other._counts))
 
     def ratios(self) -> tuple[float, float]:
-        """Share of ids that repeat, and share that repeat with different content; each 0..1."""
+        """Share of ids that repeat, and share that repeat with different content; each 0..1, and 0 without rows."""
         self._compact()
         n = max(len(self._keys), 1)
         repeated = self._counts > 1
         return int(repeated.sum()) / n, int((repeated & (self._low != self._high)).sum()) / n
 
-    def row_ratio(self) -> float:
-        """Share of rows whose id comes more than once, 0..1."""
+    @property
+    def n_rows(self) -> int:
+        """Rows in the sample."""
         self._compact()
-        return int(self._counts[self._counts > 1].sum()) / max(int(self._counts.sum()), 1)
+        return int(self._counts.sum())
+
+    def row_ratio(self) -> float:
+        """Share of rows whose id comes more than once, 0..1; 0 without rows, of which `n_rows` tells."""
+        n = max(self.n_rows, 1)
+        return int(self._counts[self._counts > 1].sum()) / n
 
     def _compact(self, *others: tuple[U64, U64, U64, I64]) -> None:
         held = [(self._keys, self._low, self._high, self._counts), *others]

@@ -17,8 +17,8 @@ from sentinel.events.batch import F64
 from sentinel.events.schema import category
 from sentinel.summaries.layout import OF_SCORE, SliceColumn, cross_value
 
-DEFAULT_MAX_VALUES = 50
-"""Slice values kept apart where the configuration does not say: that of ``SliceBins``."""
+DEFAULT_MAX_VALUES = SliceBins(column="any").max_values
+"""Slice values kept apart where the configuration does not say."""
 N_BANDS, N_QUARTERS = 5, 4
 EDGE_DIGITS = 3
 """Of edges that nobody asked for: they are names too."""

@@ -41,8 +41,7 @@ class StaticTally:
     """What the second pass over the validation rows adds up besides the counts.
 
     ``later`` holds score bin by outcome of the rows after the last training row, ``originals`` of those that are no
-    copy of one; ``rates`` the bin of the entity's
-    mean training outcome by outcome.
+    copy of one; ``rates`` the bin of the entity's mean training outcome by outcome.
     """
 
     training: Training
@@ -137,17 +136,17 @@ def static_evidence(tally: StaticTally, summary: Summary) -> StaticEvidence:
     n = max(summary.n_predictions, 1)
     split = manifest.get("split") or {}
     protocol = split.get("protocol")
-    timed = training.last_us is not None
+    is_timed = training.last_us is not None
     stretches = tally.blocks.one_class()
     longest = max(stretches, key=lambda one: one.n, default=None)
     return StaticEvidence(
         split_protocol=None if protocol is None else str(protocol),
-        split_by_time_broken=tally.n_not_later > 0 if timed and protocol == "time" else None,
+        split_by_time_broken=tally.n_not_later > 0 if is_timed and protocol == "time" else None,
         **_overlaps(training, summary),
         copied_ratio=_copied(tally, n),
         entity_signal_auc=_rate_auc(tally),
-        before_train_end_ratio=tally.n_not_later / n if timed else None,
-        time_overlap_ratio=tally.n_within / n if timed else None,
+        before_train_end_ratio=tally.n_not_later / n if is_timed else None,
+        time_overlap_ratio=tally.n_within / n if is_timed else None,
         after_golive_ratio=tally.n_after_golive / n if manifest.get("go_live") is not None else None,
         **_one_class(stretches, longest, summary),
         fit_proof=_fit_proof(tally),
@@ -213,7 +212,7 @@ def _copied(tally: StaticTally, n: int) -> float | None:
 
 def _oversampled(training: Training, summary: Summary) -> float | None:
     low, high = summary["outcomes"].sum(axis=0).tolist()
-    if training.rows is None or not low + high:
+    if training.rows is None or not low + high or not all(keys.n_rows for keys in training.repeated_by_class):
         return None
     negative, positive = (keys.row_ratio() for keys in training.repeated_by_class)
     if abs(high - low) < ALIKE * (low + high):

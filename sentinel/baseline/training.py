@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from sentinel.audit.engine import Engine, LocalEngine
+from sentinel.audit.engine import Engine, LocalEngine, Tell
 from sentinel.audit.features.entity_rates import EntityRates
 from sentinel.audit.files.reading import TableFile
 from sentinel.audit.preprocessing.fits import ColumnFit
@@ -102,7 +102,7 @@ def read_training(
     layout: Layout,
     columns: Columns,
     manifest: Mapping[str, Any],
-    tell: Callable[[int, int, str], None],
+    tell: Tell,
     encodings: Encodings | None = None,
     hash_key: HashKey | None = None,
     engine: Engine | None = None,

@@ -21,7 +21,7 @@ from sentinel.console.markup import Html
 from sentinel.console.slices import slices_of
 from sentinel.diagnosis.evidence import RANKED_SCORE
 from sentinel.diagnosis.particulars import PART_WORDS
-from sentinel.diagnosis.report import Report, is_acknowledged
+from sentinel.diagnosis.report import WORTH_NAMING, Report, is_acknowledged
 from sentinel.evaluation.findings import Delays, FeatureFinding, Finding
 from sentinel.exposition.answers import RefusedAnswer
 from sentinel.exposition.reports import path_of
@@ -39,8 +39,6 @@ POLICY: Final = f"{content_policy(styles=[_STYLE], scripts=[_SCRIPT], forms=True
 """The ``Content-Security-Policy`` of the served pages: their own style, script and form, and themselves to refresh."""
 _FILE_POLICY: Final = content_policy(styles=[_STYLE]).partition("; frame-ancestors")[0]
 """That of the file, which stands in the file, where nothing can be said of frames."""
-_PROBABLE: Final = 0.01
-"""Causes below it are folded away."""
 _REASONS_SHOWN: Final = 3
 _FEATURES_SHOWN: Final = 12
 _DELAY_SHARE: Final = 0.005
@@ -189,8 +187,8 @@ def _render(report: Report, build: str, runbooks: str | None, answering: Answeri
             firing=[alert for alert in firing_of(report) if alert.severity != "info"],
             line=timeline(report),
             parts=_parts(headline),
-            likely=[pair for pair in causes if pair[1] >= _PROBABLE],
-            unlikely=[pair for pair in causes if pair[1] < _PROBABLE],
+            likely=[pair for pair in causes if pair[1] >= WORTH_NAMING],
+            unlikely=[pair for pair in causes if pair[1] < WORTH_NAMING],
             metrics=[finding for finding in report.findings if finding.slice == "all"],
             slices=slices_of(report.findings),
             n_reasons=_REASONS_SHOWN,

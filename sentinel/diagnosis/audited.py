@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from sentinel.baseline.evidence import AuditedFinding, AuditEvidence
+from sentinel.diagnosis.figures import figure
 from sentinel.diagnosis.report import Cause
 from sentinel.diagnosis.signatures.signal import TRAINING_ROWS, WRITTEN_WHEN
 from sentinel.diagnosis.signatures.split_protocol import FITTED, SPLIT
@@ -48,5 +49,6 @@ def _words(finding: AuditedFinding) -> str:
     text = f"the offline audit found, before launch: {finding.title}"
     if finding.inflation is None or finding.inflation_lower is None or finding.inflation_upper is None:
         return text
-    bounds = f"95 % {finding.inflation_lower:+.3f} to {finding.inflation_upper:+.3f}"
-    return f"{text}; it makes the offline {finding.metric} look {finding.inflation:+.3f} better ({bounds})"
+    numbers = finding.inflation, finding.inflation_lower, finding.inflation_upper
+    gain, lower, upper = (figure(finding.metric or "", number, sign="+") for number in numbers)
+    return f"{text}; it makes the offline {finding.metric} look {gain} better (95 % {lower} to {upper})"

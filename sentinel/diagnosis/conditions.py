@@ -9,7 +9,7 @@ from typing import Final, Literal
 from sentinel.diagnosis.evidence import find_suspects, is_mix
 from sentinel.diagnosis.own_metrics import describe_gap, raised
 from sentinel.diagnosis.proofs import depends_on_outcome, is_written_after
-from sentinel.diagnosis.report import Cause, Severity, Verdict
+from sentinel.diagnosis.report import WORTH_NAMING, Cause, Severity, Verdict, likeliest_others
 from sentinel.diagnosis.signatures.scores import describe_stuck
 from sentinel.diagnosis.signatures.served_values import describe
 from sentinel.diagnosis.verdict import leakage_probability
@@ -30,8 +30,11 @@ AT_ONCE: Final = 1
 """For evidence that already holds at every look."""
 MOST_SLICE_ALERTS: Final = 20
 """More slices than this at once are one problem, not twenty."""
+IN_A_SLICE: Final = "it could be a leak that only this slice has, or a change that only this slice saw"
 MOST_NAMED: Final = 3
 """Features named in one summary."""
+MOST_RIVALS: Final = 2
+"""Other causes named in one summary."""
 FEWEST_UNJOINED: Final = 100
 """Predictions without outcome, past the horizon, before silence is a fault."""
 FEWEST_PREDICTIONS: Final = 500
@@ -93,9 +96,11 @@ def conditions(evaluation: Evaluation, verdict: Verdict, counts: Mapping[str, in
 
 
 def rivals(verdict: Verdict) -> str:
-    """What else it could be, the two likeliest."""
-    others = sorted((p, cause) for cause, p in verdict.probabilities.items() if cause != verdict.cause.value)[::-1]
-    return "could also be " + " or ".join(f"{cause} ({p:.0%})" for p, cause in others[:2])
+    """What else it could be, the two likeliest of those worth naming."""
+    others = likeliest_others(verdict, MOST_RIVALS)
+    if not others:
+        return f"no other cause is as likely as {WORTH_NAMING:.0%}"
+    return "could also be " + " or ".join(f"{cause} ({p:.0%})" for cause, p in others)
 
 
 def _leakage(headline: Finding | None, evaluation: Evaluation, verdict: Verdict) -> Iterator[Condition]:
@@ -175,16 +180,18 @@ def _slices(evaluation: Evaluation) -> Iterator[Condition]:
             severity="info",
             metric=found.metric,
             slice=found.slice,
-            summary=f"{describe_gap(found)}, and by more than elsewhere; the slice was found, not configured",
+            summary=f"{describe_gap(found)}, and by more than elsewhere; the slice was found, not configured; "
+            f"{IN_A_SLICE}",
         )
+    among = f"; one of {len(flagged)} slices raised" if len(flagged) > 1 else ""
     for finding in flagged[:MOST_SLICE_ALERTS]:
         yield Condition(
             name="SentinelSliceGap",
             severity="warning",
             metric="auc",
             slice=finding.slice,
-            summary=f"{describe_gap(finding)}; one of {len(flagged)} slices found while the false ones among them "
-            "are held to their share",
+            summary=f"{describe_gap(finding)}{among}; {IN_A_SLICE}; false alarms are at most alerts.slice_fdr of the "
+            "slices raised",
         )
 
 
@@ -209,7 +216,8 @@ def _changed(headline: Finding | None, evaluation: Evaluation) -> Iterator[Condi
         return
     when = "" if change.onset is None else f", likeliest since {change.onset}"
     between = "" if change.onset_lower is None else f" (between {change.onset_lower} and {change.onset_upper})"
-    what = "ranking has become worse" if change.alarm else "the mean loss has become worse, ranking has not"
+    by = f" by {change.drop:.3f} AUC" if change.drop is not None and change.drop > 0.0 else ""
+    what = f"ranking has become worse{by}" if change.alarm else "the mean loss has become worse, ranking has not"
     yield Condition(
         name="SentinelPerformanceChanged",
         severity="warning" if change.alarm else "info",
@@ -265,7 +273,8 @@ def _drift(evaluation: Evaluation) -> Iterator[Condition]:
     yield Condition(
         name="SentinelDrift",
         severity="warning" if score_moved else "info",
-        summary=f"moved from what offline validation saw, by stability index: {'; '.join(told)}; alone harmless",
+        summary=f"moved from what offline validation saw, by stability index: {'; '.join(told)}; "
+        "alone it costs nothing; it could be a fault in the data, or the season",
         needs="predictions",
     )
 
@@ -303,11 +312,13 @@ def _outcomes_missing(counts: Mapping[str, int]) -> Iterator[Condition]:
     unjoined, waiting = counts.get("unjoined", 0), counts.get("waiting_outcomes", 0)
     if counts.get("joined", 0) or unjoined < FEWEST_UNJOINED:
         return
-    hint = f"; {waiting} outcomes wait for predictions that never came: do the ids agree?" if waiting else ""
+    hint = "what reports them may be late, broken, or keyed by other ids"
+    if waiting:
+        hint = f"{waiting} outcomes wait for predictions that never came: do the ids agree?"
     yield Condition(
         name="SentinelOutcomesMissing",
         severity="warning",
-        summary=f"{unjoined} predictions have passed their outcome horizon and not one has an outcome{hint}",
+        summary=f"{unjoined} predictions have passed their outcome horizon and not one has an outcome; {hint}",
         needs="predictions",
     )
 

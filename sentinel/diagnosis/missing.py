@@ -104,8 +104,10 @@ def _for_a_gap(evidence: Evidence, counts: Mapping[str, int]) -> Iterator[str]:
         yield f"outcomes: {finding.online.reason}; {waiting} predictions still have none"
     elif not evidence.judged:
         yield f"more outcomes of both classes: {finding.online.n} so far are too few to judge a gap"
-    elif evidence.detectable is not None:
+    elif evidence.detectable is not None and evidence.detectable > evidence.worth_knowing:
         yield (
             f"more outcomes: {finding.online.n} so far can show a gap of {evidence.detectable:.3f} AUC, "
             f"{evidence.worth_knowing:.3f} is wanted"
         )
+    elif not evidence.excludes_gap:
+        yield f"more outcomes: {finding.online.n} so far hint at a gap, and neither prove nor exclude one"

@@ -7,6 +7,7 @@ from typing import Final
 
 from sentinel.baseline.gap_scale import scale_of
 from sentinel.config.alerts import Alerts
+from sentinel.diagnosis.figures import figure
 from sentinel.evaluation.findings import Evaluation, Finding
 from sentinel.summaries.metrics import METRICS
 
@@ -41,10 +42,15 @@ def describe_gap(finding: Finding) -> str:
     where = "over all traffic" if finding.slice == "all" else f"in slice {finding.slice}"
     if finding.gap is None or finding.offline.value is None or finding.online.value is None:
         return f"{finding.metric} {where} has no gap yet"
+    bounds = [bound for bound in (finding.lower, finding.upper) if bound is not None]
+    way, gap = "worse", finding.gap
+    if gap < 0.0:
+        way, gap, bounds = "better", -gap, [-bound for bound in reversed(bounds)]
+    metric = finding.metric
     return (
-        f"{finding.metric} {where} is {finding.online.value:.3f} live on {finding.online.n} outcomes, "
-        f"{finding.offline.value:.3f} offline on {finding.offline.n} rows: worse by {finding.gap:.3f} "
-        f"({finding.lower:.3f} to {finding.upper:.3f} at every look)"
+        f"{metric} {where} is {figure(metric, finding.online.value)} live on {finding.online.n} outcomes, "
+        f"{figure(metric, finding.offline.value)} offline on {finding.offline.n} rows: {way} by {figure(metric, gap)} "
+        f"(95 % {' to '.join(figure(metric, bound) for bound in bounds)} at every look)"
     )
 
 

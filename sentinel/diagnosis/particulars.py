@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sentinel.config.durations import Duration
+from sentinel.diagnosis.figures import estimate, figure
 from sentinel.diagnosis.signatures.outcome_delay import SURE
 from sentinel.evaluation.findings import Change, Counterfactual, Finding, Maturity, Overlap, Residuals, Value
 
@@ -37,8 +38,9 @@ def _parts_of(headline: Finding) -> Iterator[str]:
         if value is None:
             continue
         bounds = headline.parts.intervals.get(name)
-        between = f" ({bounds[0]:+.3f} to {bounds[1]:+.3f})" if bounds else ""
-        yield f"{words}: {value:+.3f} {headline.metric}{between}"
+        metric = headline.metric
+        between = f" ({' to '.join(figure(metric, bound, sign='+') for bound in bounds)})" if bounds else ""
+        yield f"{words}: {figure(metric, value, sign='+')} {metric}{between}"
 
 
 def residuals(found: Residuals | None) -> Iterator[str]:
@@ -61,7 +63,7 @@ def onset(change: Change | None) -> Iterator[str]:
         yield f"from launch on ({change.launch:.0%}; later: {change.later:.0%})"
     elif change.later >= LIKELY:
         between = "" if change.onset_lower is None else f", between {change.onset_lower} and {change.onset_upper}"
-        drop = "" if change.drop is None else f"; {change.drop:+.3f} since"
+        drop = "" if change.drop is None else f"; AUC {-change.drop:+.3f} since"
         yield f"after launch ({change.later:.0%}), likeliest at {change.onset}{between}{drop}"
     if change.corroborated_at is not None:
         yield f"ADWIN last saw a mean change at {change.corroborated_at}"
@@ -75,7 +77,7 @@ def repairs(found: Iterable[Counterfactual]) -> Iterator[str]:
         if one.corrected.value is None:
             yield f"{one.name}: not known ({one.corrected.reason})"
             continue
-        text = f"{one.name}: offline would have been {_value(one.corrected)}"
+        text = f"{one.name}: offline would have been {_auc(one.corrected)}"
         if one.explained is not None:
             text += f", which explains {one.explained:.0%} of the gap"
             if one.lower is not None and one.upper is not None:
@@ -90,7 +92,7 @@ def overlaps(found: Iterable[Overlap]) -> Iterator[str]:
             continue
         text = f"{one.of}: {one.offline_ratio:.0%} of validation, {one.online_ratio:.0%} of live traffic"
         if one.contrast is not None:
-            text += f"; live AUC {_value(one.seen)} where seen, {_value(one.unseen)} where not"
+            text += f"; live AUC {_auc(one.seen)} where seen, {_auc(one.unseen)} where not"
         yield text
 
 
@@ -110,9 +112,5 @@ def maturity(found: Maturity | None) -> Iterator[str]:
         yield f"outcomes take {found.delay_ratio:.1f} times as long as offline"
 
 
-def _value(value: Value) -> str:
-    if value.value is None:
-        return "not known"
-    if value.lower is None or value.upper is None:
-        return f"{value.value:.3f}"
-    return f"{value.value:.3f} [{value.lower:.3f}, {value.upper:.3f}]"
+def _auc(value: Value) -> str:
+    return estimate("auc", value, unknown="not known")

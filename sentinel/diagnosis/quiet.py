@@ -52,7 +52,7 @@ def assess(evidence: Evidence) -> tuple[dict[Cause, float], list[str]]:
     words = [f"{describe_gap(finding)}, which the AUC cannot explain" for finding in worse]
     words += [f"{describe_gap(finding)}; the AUC proves none" for finding in other_alarms(evidence.evaluation)]
     if evidence.hints_at_gap and not evidence.excludes_gap:
-        words.append("a small gap is likely, though it is not proven")
+        words.append("a gap is likely, though it is not proven")
     for cause, weight, said in (*_served(evidence), *_stuck(evidence), *_level(evidence)):
         scores[cause] += weight
         words.append(said)

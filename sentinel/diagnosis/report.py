@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -25,6 +25,8 @@ from sentinel.evaluation.findings import (
 )
 
 API_VERSION: Literal["sentinel/v1"] = "sentinel/v1"
+WORTH_NAMING: Final = 0.01
+"""Probability of another cause below which it is worth no words."""
 
 
 class Cause(StrEnum):
@@ -196,6 +198,12 @@ def is_acknowledged(report: Report) -> bool:
     if latest is None:
         return False
     return latest.cause is report.verdict.cause and latest.baseline == report.baseline.digest
+
+
+def likeliest_others(verdict: Verdict, most: int) -> list[tuple[str, float]]:
+    """What else it could be: at most so many causes with their probabilities, the likeliest first."""
+    others = ((p, cause) for cause, p in verdict.probabilities.items() if cause != verdict.cause.value)
+    return [(cause, p) for p, cause in sorted(others, reverse=True) if p >= WORTH_NAMING][:most]
 
 
 def to_json(report: Report) -> bytes:

@@ -242,7 +242,7 @@ def build(file: ScorecardFile) -> Scorecard:
     if unknown:
         raise ScorecardError(
             "the scorecard was trained on other signals: "
-            f"unknown here: {', '.join(unknown) or 'none'}; absent there: {', '.join(absent) or 'none'}"
+            f"unknown here: {', '.join(unknown)}; absent there: {', '.join(absent) or 'none'}"
         )
     signals = tuple(MEANINGS)
     columns = dict.fromkeys(absent, Column(mean=0.0, scale=1.0)) | file.signals

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sentinel.diagnosis import particulars
-from sentinel.diagnosis.report import Alert, Report, Verdict, is_acknowledged
+from sentinel.diagnosis.figures import estimate, figure
+from sentinel.diagnosis.report import Alert, Report, Verdict, is_acknowledged, likeliest_others
 from sentinel.evaluation.findings import FeatureFinding, Finding, Value
 
 WIDTH: Final = 100
@@ -15,7 +16,6 @@ WIDTH: Final = 100
 _MOST_FEATURES: Final = 5
 _MOST_SLICES: Final = 10
 _MOST_RIVALS: Final = 3
-_WORTH_NAMING: Final = 0.01
 
 QUESTIONS: Final = {
     "regression": "high outcomes (above the offline median) from low ones",
@@ -105,10 +105,13 @@ def _answered(report: Report) -> Iterator[str]:
 
 
 def _rivals(verdict: Verdict) -> Iterator[str]:
-    others = sorted(((p, c) for c, p in verdict.probabilities.items() if c != verdict.cause.value), reverse=True)
-    named = [f"{cause} {p:.0%}" for p, cause in others[:_MOST_RIVALS] if p >= _WORTH_NAMING]
+    named = [f"{cause} {p:.0%}" for cause, p in likeliest_others(verdict, _MOST_RIVALS)]
     if named:
         yield from _wrapped(f"It could also be: {', '.join(named)}")
+    second = verdict.second
+    if second is not None:
+        cause = second.cause.value
+        yield from _wrapped(f"Beside it: {cause} ({second.probability:.0%}): {MEANINGS[cause]}")
 
 
 def _section(title: str, items: Iterable[str]) -> Iterator[str]:
@@ -125,20 +128,18 @@ def _wrapped(text: str, *, bullet: bool = False) -> list[str]:
 
 
 def _finding(finding: Finding) -> str:
-    text = f"{finding.metric}: {_value(finding.offline)} offline, {_value(finding.online)} live"
+    metric = finding.metric
+    text = f"{metric}: {_value(metric, finding.offline)} offline, {_value(metric, finding.online)} live"
     if finding.gap is not None and finding.lower is not None and finding.upper is not None:
-        text += f"; gap {finding.gap:+.3f} ({finding.lower:+.3f} to {finding.upper:+.3f})"
+        gap, lower, upper = (figure(metric, x, sign="+") for x in (finding.gap, finding.lower, finding.upper))
+        text += f"; gap {gap} ({lower} to {upper})"
     if finding.minimum_detectable_gap is not None:
-        text += f"; no gap below {finding.minimum_detectable_gap:.3f} can be proven"
+        text += f"; no gap below {figure(metric, finding.minimum_detectable_gap)} can be proven"
     return text + (" ALARM" if finding.alarm else "")
 
 
-def _value(value: Value) -> str:
-    if value.value is None:
-        return f"no estimate ({value.reason})"
-    if value.lower is None or value.upper is None:
-        return f"{value.value:.3f}"
-    return f"{value.value:.3f} [{value.lower:.3f}, {value.upper:.3f}]"
+def _value(metric: str, value: Value) -> str:
+    return estimate(metric, value, unknown=f"no estimate ({value.reason})")
 
 
 def _slices(findings: tuple[Finding, ...]) -> Iterator[str]:
@@ -152,9 +153,10 @@ def _slices(findings: tuple[Finding, ...]) -> Iterator[str]:
 
 
 def _feature(feature: FeatureFinding) -> str:
+    offline, live = (_value("auc", value) for value in (feature.offline_auc, feature.online_auc))
     collapse = "" if feature.collapse is None else f", collapse of {feature.collapse:.1f} standard errors"
     return (
-        f"{feature.name}: AUC alone {_value(feature.offline_auc)} offline, {_value(feature.online_auc)} live"
+        f"{feature.name}: AUC alone {offline} offline, {live} live"
         f"{collapse}; missing {feature.offline_missing_ratio:.0%} offline, {feature.online_missing_ratio:.0%} live; "
         f"commonest live {feature.online_top_bin} ({feature.online_top_share:.0%})"
     )

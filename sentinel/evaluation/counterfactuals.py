@@ -7,6 +7,7 @@ explains nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -29,6 +30,8 @@ MINIMUM_SEEN: Final = 30
 """Offline rows that are really seen, or unseen, from which such rows are given another weight."""
 CLAIMED_TWICE: Final = 0.5
 """If chance claims more than this share of what a filter claims, the claimed rows stand for nothing."""
+NAMED_AS_OFTEN: Final = 0.5
+"""Share of predictions that name an entity, over that of the offline rows, below which those that do are a choice."""
 
 
 class Candidate(NamedTuple):
@@ -167,8 +170,9 @@ def _entity_weights(baseline: OverlapSide, n_offline: npt.NDArray[Any], marks: n
     n_named, n = n_marked(marks, NAMED), int(marks.sum())
     named_offline = baseline.summary["marks"]
     share_offline = n_marked(named_offline, NAMED) / max(int(named_offline.sum()), 1)
-    if n_named < MINIMUM_LIVE or n_named < 0.5 * share_offline * n:
-        return NotEnough("too few live predictions name an entity", n_named, MINIMUM_LIVE)
+    needed = max(MINIMUM_LIVE, math.ceil(NAMED_AS_OFTEN * share_offline * n))
+    if n_named < needed:
+        return NotEnough("too few live predictions name an entity", n_named, needed)
     weights, changed = np.ones(4), False
     lacking: NotEnough | None = None
     for row in (0, SEEN_ROW):

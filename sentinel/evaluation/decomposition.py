@@ -7,10 +7,10 @@ from functools import partial
 
 from sentinel.evaluation.cells import exogenous_slicing, mean_scores, reading_of
 from sentinel.evaluation.findings import Parts
-from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.stats.decomposition import LEAST_OVERLAP, PARTS, Sides, Split, overlap_mass, split_change
 from sentinel.stats.estimate import Estimate, Measured
 from sentinel.stats.histograms import HISTOGRAM_METRICS, histogram_metrics
+from sentinel.stats.intervals import INTERVAL_REACH
 from sentinel.summaries.algebra import Summary
 from sentinel.summaries.metrics import METRICS
 

@@ -13,11 +13,11 @@ from sentinel.config.alerts import Alerts
 from sentinel.evaluation.candidates import Losses, Place, candidates_of, losses_of, place_name
 from sentinel.evaluation.findings import Finding, Value
 from sentinel.evaluation.gap import BOUNDS_ALPHA
-from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.evaluation.slices import MINIMUM_SLICE_OUTCOMES
 from sentinel.events.batch import I64
 from sentinel.stats.arrays import Floats
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
+from sentinel.stats.intervals import INTERVAL_REACH
 from sentinel.stats.losses import mean_losses
 from sentinel.stats.multiplicity import e_bh
 from sentinel.summaries import fixed_point

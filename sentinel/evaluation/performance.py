@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from sentinel.evaluation.findings import Calibration, Value
 from sentinel.stats.estimate import Measured, NotEnough
-from sentinel.stats.intervals import normal_interval
+from sentinel.stats.intervals import INTERVAL_REACH, normal_interval
 from sentinel.summaries.metric import Metric
 from sentinel.summaries.metrics import METRICS
-
-INTERVAL_REACH = 1.959963984540054
-"""Standard errors from the estimate to either end of its 95 % interval."""
 
 
 def to_value(metric: Metric, measured: Measured) -> Value:

@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 
 from sentinel.evaluation.findings import Parts, Residuals
-from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.stats.arrays import Floats
 from sentinel.stats.decomposition import LEAST_OVERLAP, overlap_mass
 from sentinel.stats.drift import stability_index
 from sentinel.stats.error_parts import ERROR_PARTS, ErrorSide, ErrorSplit, split_errors
 from sentinel.stats.estimate import NotEnough
+from sentinel.stats.intervals import INTERVAL_REACH
 from sentinel.stats.regression import POWERS
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import Array, Summary

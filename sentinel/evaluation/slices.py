@@ -10,9 +10,10 @@ from sentinel.baseline.gap_scale import scale_of
 from sentinel.config.alerts import Alerts
 from sentinel.evaluation.findings import Finding, Value
 from sentinel.evaluation.gap import BOUNDS_ALPHA, signed_gap
-from sentinel.evaluation.performance import INTERVAL_REACH
 from sentinel.stats.arrays import Booleans, Floats
 from sentinel.stats.bayes import anytime_interval, log_bayes_factor, minimum_detectable_gap
+from sentinel.stats.estimate import DEFAULT_MINIMUM
+from sentinel.stats.intervals import INTERVAL_REACH
 from sentinel.stats.multiplicity import e_bh
 from sentinel.summaries.metric import Metric, SliceTable
 from sentinel.summaries.metrics import METRICS
@@ -134,8 +135,8 @@ def _value(column: _Column, side: str, metric: str, slot: int, table: SliceTable
     n = int(table.n[slot])
     if not column(f"{side}_valid", slot):
         n_positive = int(table.n_positive[slot])
-        short = f"{n_positive} positive and {n - n_positive} negative outcomes, 10 of each needed"
-        reason = short if metric == "auc" else f"{n} outcomes, 10 needed"
+        short = f"{n_positive} positive and {n - n_positive} negative outcomes, {DEFAULT_MINIMUM} of each needed"
+        reason = short if metric == "auc" else f"{n} outcomes, {DEFAULT_MINIMUM} needed"
         return Value(value=None, lower=None, upper=None, n=n, reason=reason)
     cells = (column(f"{side}_{end}", slot) for end in ("value", "lower", "upper"))
     value, lower, upper = cells

@@ -12,7 +12,8 @@ from sentinel.events.batch import F64, I64, U64, Bool
 
 SUM_TOLERANCE: Final = 1e-3
 """Probabilities that sum to 1 within this are divided by their sum; others are no probabilities."""
-_CODE_BITS: Final = 52
+CODE_MASK: Final = (1 << 52) - 1
+"""Of a hash, as many bits as a float64 holds exactly as a whole number."""
 
 
 def class_code(name: str) -> float:
@@ -25,7 +26,7 @@ def class_code(name: str) -> float:
     >>> class_code("cat") == class_code("cat") != class_code("dog")
     True
     """
-    return float(xxhash.xxh3_64_intdigest(name.encode()) & ((1 << _CODE_BITS) - 1))
+    return float(xxhash.xxh3_64_intdigest(name.encode()) & CODE_MASK)
 
 
 def normalised(probabilities: F64) -> tuple[F64, Bool]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xxhash
 
 from sentinel.events.batch import F64, I64, U64, Bool
+from sentinel.events.classes import CODE_MASK
 
 MOST_GRADED: Final = 16
 """Graded items kept of an outcome, the best first: as many as ranks can count, so the ideal order is exact."""
@@ -118,7 +119,7 @@ def keep_best(flat: Flat, n: int) -> tuple[Relevances, Bool]:
 def relevance_code(relevances: Relevances) -> F64:
     """A whole number that is the same for the same grades: what tells a repeated outcome from a corrected one."""
     rows = np.ascontiguousarray(relevances).view(np.uint8).reshape(len(relevances), RELEVANCE.itemsize)
-    return np.array([float(xxhash.xxh3_64_intdigest(row.tobytes()) & ((1 << 52) - 1)) for row in rows], np.float64)
+    return np.array([float(xxhash.xxh3_64_intdigest(row.tobytes()) & CODE_MASK) for row in rows], np.float64)
 
 
 def read_grades(grades: Sequence[Mapping[str, float] | None]) -> tuple[F64, Relevances]:

@@ -9,9 +9,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
+from scipy.special import ndtr
 
 from sentinel.simulation import leaks
-from sentinel.simulation.law import Law, Setting
+from sentinel.simulation.law import HISTORY_DAYS, Law, Setting
 from sentinel.simulation.strength import GAPS, Severity, leak_separation
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ LATER_RATIOS: Mapping[str, float] = MappingProxyType(
 )
 """Share of trials in which a cause begins after the launch; for all others it is there from the start. What is served
 wrongly from the start is no fault but a skew: that is how the two are told apart."""
+ONSET_RATIOS: tuple[float, float] = (0.25, 0.6)
+"""First and last share of the stream before a cause that begins after the launch."""
 
 _COPIED: dict[Severity, float] = {"small": 0.05, "medium": 0.2, "large": 0.6}
 _DIVERSITY: dict[Severity, int] = {"small": 8, "medium": 4, "large": 2}
@@ -174,7 +177,7 @@ def _temporal(variant: str, severity: Severity, nuisances: Nuisances, rng: np.ra
     gap = GAPS[severity]
     if variant == "random_split":
         days = float(rng.choice([1.0, 2.0, 4.0]))
-        rows_per_block = nuisances.n_train * days / 60.0
+        rows_per_block = nuisances.n_train * days / HISTORY_DAYS
         shock = leak_separation(_guess(nuisances), gap, noise=1.0)
         shock = _BLOCKS_LEARNT * _spread_for(shock, rows_per_block * nuisances.base_rate * (1.0 - nuisances.base_rate))
 
@@ -278,8 +281,6 @@ _BUILDERS: Mapping[str, Callable[[str, Severity, Nuisances, np.random.Generator]
 
 def _guess(nuisances: Nuisances) -> float:
     """Honest AUC before the law is scaled: about that of a log-odds spread equal to the strength."""
-    from scipy.special import ndtr
-
     return float(ndtr(nuisances.strength * 0.85 / math.sqrt(2.0)))
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from sentinel import __version__
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.errors import FatalError
 from sentinel.simulation.runner import Planted, Watched, watch
 from sentinel.simulation.trials import TrialPlan, play
@@ -183,4 +184,4 @@ def _append(cache: Path, record: bytes) -> None:
 
 
 def _microseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1e6)
+    return round(at.timestamp() * MICROSECONDS_PER_SECOND)

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from sentinel.events.times import write_times
+from sentinel.simulation.scenario import ENVELOPE
 
 ROWS_AT_ONCE = 2_000
 """Events encoded before the first of them is handed out: bounds memory, and still costs little per event."""
 
-_ENVELOPE = frozenset({"prediction_id", "predicted_at", "outcome_at", "score", "outcome", "group"})
 _ENCODE = msgspec.json.Encoder().encode
 _NOT_A_TIME = np.datetime64("NaT", "us")
 
@@ -78,7 +78,7 @@ def events(
     >>> next(events(pd.DataFrame([row]), model="churn", version="1")).payload.decode()
     '{"kind":"prediction","model":"churn","version":"1","prediction_id":"a","predicted_at":"2026-01-05T12:00:00.000000Z","score":0.5,"features":{"plan":"pro"}}'
     """
-    chosen = [name for name in frame.columns if name not in _ENVELOPE] if features is None else list(features)
+    chosen = [name for name in frame.columns if name not in ENVELOPE] if features is None else list(features)
     writer = _Writer(frame, model, version, chosen, list(slices))
     return writer.merged()
 

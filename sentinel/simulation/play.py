@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.times import rfc3339_of
 from sentinel.simulation import copies, drifts, frames, models, serving
-from sentinel.simulation.causes import VARIANTS, Mechanism, mechanism
+from sentinel.simulation.causes import LATER_RATIOS, ONSET_RATIOS, VARIANTS, Mechanism, mechanism
 from sentinel.simulation.law import HISTORY_DAYS, Law, Setting
+from sentinel.simulation.leaks import FutureEncoding, FutureValue, WholeHistoryCount
 from sentinel.simulation.learner import auc
 from sentinel.simulation.rows import F64, Field, Mask, Rows
 from sentinel.simulation.scenario import Availability, SimulatedStream, SplitProtocol, Truth
@@ -30,6 +32,8 @@ _GAP_COLUMNS = 4
 _BACKFILLED = 0.5
 _ACTED_UPON = 0.2
 """Share of the predictions, the highest, that someone acts on."""
+_FEWEST_OF_CLASS = 3
+"""Rows of either outcome in each part."""
 _LATEST = 0.7
 """Share of the history after which a split by time puts rows into validation."""
 
@@ -99,8 +103,8 @@ def _planted(plan: TrialPlan, rng: np.random.Generator) -> list[_Planted]:
     chosen = [(plan.cause, plan.variant, plan.onset_ratio)]
     if plan.second_cause is not None:
         variant = str(rng.choice(VARIANTS[plan.second_cause]))
-        is_late = plan.second_cause.endswith(("_drift", "_shift", "_fault"))
-        chosen.append((plan.second_cause, variant, float(rng.uniform(0.25, 0.6)) if is_late else 0.0))
+        onset = float(rng.uniform(*ONSET_RATIOS)) if plan.second_cause in LATER_RATIOS else 0.0
+        chosen.append((plan.second_cause, variant, onset))
     return [
         _Planted(c, v, onset, GAPS[plan.severity], mechanism(c, v, plan.severity, plan.nuisances, own), own)
         for (c, v, onset), own in zip(chosen, rng.spawn(len(chosen)), strict=True)
@@ -148,13 +152,13 @@ def _split(law: Law, nuisances: Nuisances, rng: np.random.Generator) -> tuple[Ro
 
 
 def _both_classes(rows: Rows) -> Rows:
-    """Turn the likeliest row around should a class be absent; no estimate could be made otherwise."""
+    """Put the likeliest rows into a class that fewer than three are of; no estimate could be made otherwise."""
     outcome = rows.outcome.copy()
     order = np.argsort(rows.log_odds, kind="stable")
-    if outcome.sum() < 3:
-        outcome[order[-3:]] = 1
-    if (1 - outcome).sum() < 3:
-        outcome[order[:3]] = 0
+    if outcome.sum() < _FEWEST_OF_CLASS:
+        outcome[order[-_FEWEST_OF_CLASS:]] = 1
+    if (1 - outcome).sum() < _FEWEST_OF_CLASS:
+        outcome[order[:_FEWEST_OF_CLASS]] = 0
     return replace(rows, outcome=outcome)
 
 
@@ -364,7 +368,7 @@ def _truth(
 ) -> Truth:
     onset = None
     if plan.cause != "none":
-        onset = datetime.fromtimestamp(frames.LAUNCH_US // 1_000_000, UTC) + timedelta(
+        onset = datetime.fromtimestamp(frames.LAUNCH_US // MICROSECONDS_PER_SECOND, UTC) + timedelta(
             days=plan.nuisances.stream_days * plan.onset_ratio
         )
     return Truth(
@@ -381,8 +385,8 @@ def _truth(
 
 
 def _honest_auc(plan: TrialPlan, offline: _Offline, score: models.Score) -> float | None:
-    """AUC on the validation rows as they would be without the overlap, where that can be had."""
-    rows = offline.uncopied
+    """AUC on the validation rows as they would be without the overlap that is the cause, where that can be had."""
+    rows = offline.uncopied if plan.cause == "duplicate_leakage" else None
     if plan.cause == "group_leakage":
         rows = offline.validation.take(np.flatnonzero(~np.isin(offline.validation.entity, offline.train.entity)))
     if rows is None or not 0 < rows.outcome.sum() < len(rows):
@@ -414,8 +418,6 @@ def _manifest(plan: TrialPlan, offline: _Offline, train: pd.DataFrame) -> dict[s
 
 def _late_names(offline: _Offline) -> frozenset[str]:
     """Features that are settled after the prediction: all that leak, except by selection or encoding on all rows."""
-    from sentinel.simulation.leaks import FutureEncoding, FutureValue, WholeHistoryCount
-
     late = (leak for leak in offline.leaks if isinstance(leak, FutureValue | WholeHistoryCount | FutureEncoding))
     return frozenset(field.name for leak in late for field in leak.fields)
 
@@ -439,8 +441,6 @@ def _backfills(live: _Live, fields: tuple[Field, ...], stream: pd.DataFrame, rng
 
 def _availability(nuisances: Nuisances, offline: _Offline) -> dict[str, Availability]:
     """What the team declares: the truth where its stamps are right, else that all is there in time."""
-    from sentinel.simulation.leaks import FutureValue
-
     declared: dict[str, Availability] = {field.name: "at_prediction" for field in offline.fields}
     late = _late_names(offline) if nuisances.stamps_are_right else frozenset[str]()
     for leak in offline.leaks:

@@ -9,7 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.alerts import Alerts
+from sentinel.config.times import parse_time_us
 from sentinel.diagnosis.report import Cause, Verdict
 from sentinel.diagnosis.scorecard import Scorecard
 from sentinel.diagnosis.verdict import diagnose, leakage_probability
@@ -22,6 +24,7 @@ N_BINS: Final = 10
 """Of confidence, for the calibration error."""
 WORTH_KNOWING: Final = Alerts().tau + Alerts().tolerance
 """AUC; a verdict of none promises to exclude a larger gap, not a smaller one."""
+_DAY_US: Final = 86_400 * MICROSECONDS_PER_SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Quality:
     calibration_error: float
     log_loss: float
     confident: float
-    confident_right: float
+    confident_right: float | None
 
 
 def quality(judged: Sequence[Judged]) -> Quality:
@@ -109,7 +112,7 @@ def quality(judged: Sequence[Judged]) -> Quality:
         calibration_error=expected_calibration_error(confidence, right),
         log_loss=float(-np.mean(np.log(np.clip(own, 1e-6, 1.0)))),
         confident=float(sure.mean()),
-        confident_right=float(right[sure].mean()) if sure.any() else 1.0,
+        confident_right=float(right[sure].mean()) if sure.any() else None,
     )
 
 
@@ -171,7 +174,8 @@ def _quality_lines(title: str, judged: Sequence[Judged]) -> Iterator[str]:
     q = quality(decided)
     yield f"  top-1 {q.top_1:.3f}   top-3 {q.top_3:.3f}   family {q.family:.3f}"
     yield f"  calibration error {q.calibration_error:.3f}   log loss {q.log_loss:.3f}"
-    yield f"  confidence >= {CONFIDENT}: {q.confident_right:.3f} right on {q.confident:.3f} of them"
+    sure = "none" if q.confident_right is None else f"{q.confident_right:.3f} right on {q.confident:.3f} of them"
+    yield f"  confidence >= {CONFIDENT}: {sure}"
 
 
 def _undecided(judged: Sequence[Judged]) -> Iterator[str]:
@@ -251,15 +255,12 @@ def _by_name(watched: Sequence[Watched]) -> Mapping[str, list[Watched]]:
 
 def _onsets(judged: Sequence[Judged]) -> Iterator[str]:
     """How far the stated onset is from the planted one, where a later one is stated."""
-    from datetime import datetime
-
     errors = []
     for one in judged:
         change, onset = one.look.evaluation.change, one.planted.onset_us
         if change is None or change.onset is None or onset is None or change.later < 0.5:
             continue
-        stated = datetime.fromisoformat(change.onset.replace("Z", "+00:00")).timestamp()
-        errors.append(abs(stated - onset / 1e6) / 86_400)
+        errors.append(abs(parse_time_us(change.onset) - onset) / _DAY_US)
     yield ""
     if errors:
         yield f"Onset of a later gap: median error {np.median(errors):.2f} days, p90 {np.quantile(errors, 0.9):.2f}"

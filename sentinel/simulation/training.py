@@ -34,6 +34,8 @@ from sentinel.stats.arrays import Booleans, Floats
 
 PENALTY: Final = 0.003
 """Of a squared weight, against the mean log loss: chosen by leaving one generator out."""
+BIAS_PENALTY: Final = 1e-3
+"""Of a squared bias: biases that differ by a constant fit alike, and this chooses one."""
 MISSING_PENALTY: Final = 5.0
 """Times as much for the indicator of a missing signal: what is absent in training is absent for the simulator's
 reasons."""
@@ -235,7 +237,7 @@ def _fit_level(
     logits = np.zeros((len(y), n_names))
     for fold in np.unique(folds):
         out = folds == fold
-        if not out.any() or out.all():
+        if out.all():
             continue
         held_bias, held_weights = fit(x[~out], y[~out], n_names, bounds)
         logits[out] = held_bias + x[out] @ held_weights.T
@@ -284,8 +286,8 @@ def fit(
         error = row_weights[:, None] * (probabilities - hot)
         slope = (error.T @ x).ravel()[free] + 2 * toll_free * parameters[n_names:]
         value = -float(row_weights @ np.log(own)) + float(toll_free @ parameters[n_names:] ** 2)
-        value += 1e-3 * float(bias @ bias)
-        return value, np.concatenate([error.sum(axis=0) + 2e-3 * bias, slope])
+        value += BIAS_PENALTY * float(bias @ bias)
+        return value, np.concatenate([error.sum(axis=0) + 2 * BIAS_PENALTY * bias, slope])
 
     limits = [(None, None)] * n_names + [
         (None if low == -np.inf else low, None if high == np.inf else high)

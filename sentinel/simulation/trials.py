@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from sentinel.simulation.causes import LATER_RATIOS, VARIANTS
+from sentinel.simulation.causes import LATER_RATIOS, ONSET_RATIOS, VARIANTS
 from sentinel.simulation.nuisances import draw_nuisances
 from sentinel.simulation.plan import TrialPlan
 from sentinel.simulation.play import play
@@ -105,7 +105,7 @@ def _plan(
 
 def _onset(cause: str, rng: np.random.Generator) -> float:
     """When the cause begins; the numbers are drawn for every cause, so that nothing else depends on it."""
-    is_later, ratio = rng.random() < LATER_RATIOS.get(cause, 0.0), round(float(rng.uniform(0.25, 0.6)), 4)
+    is_later, ratio = rng.random() < LATER_RATIOS.get(cause, 0.0), round(float(rng.uniform(*ONSET_RATIOS)), 4)
     return ratio if is_later else 0.0
 
 

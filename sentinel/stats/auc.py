@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sentinel.stats.arrays import Booleans, Counts, Floats
 from sentinel.stats.estimate import COIN_TOSS_VARIANCE, DEFAULT_MINIMUM, Estimate, Measured, NotEnough
 
-UNINFORMATIVE = 0.5
+UNINFORMATIVE: Final = 0.5
 """The area of a score that knows nothing; stands where there is no estimate, behind `valid`."""
 
 

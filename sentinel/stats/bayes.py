@@ -11,11 +11,13 @@ from scipy import special
 from sentinel.stats.arrays import Floats, Values
 
 _LARGEST: Final = 1e100
-"""Inputs are clipped here (and variances and tau to its inverse) so that every power of them stays finite."""
+"""Gaps are clipped here, variances and the square of tau also to its inverse, so that every power stays finite."""
 
 _LARGEST_SCORE: Final = 1e150
+"""Its square is finite."""
 
 _NEWTON_STEPS: Final = 50
+"""Many more than the convex equation takes to its last digit."""
 
 
 class GapInterval(NamedTuple):

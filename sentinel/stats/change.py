@@ -196,6 +196,15 @@ def mixed_log_evidence(log_evidence: Floats, masses: Floats) -> float:
 def pool(first: Values, first_variance: Values, second: Values, second_variance: Values) -> tuple[Floats, Floats]:
     """Two independent estimates of one quantity as one, weighted by their precision.
 
+    Parameters
+    ----------
+    first, second : float or array
+    first_variance, second_variance : float or array, > 0
+
+    Returns
+    -------
+    (value, variance) : float64 arrays of the broadcast shape
+
     Examples
     --------
     >>> value, variance = pool(0.8, 0.01, 0.6, 0.03)

@@ -1,14 +1,13 @@
-"""Do two histograms come from one law? G2 and Pearson tests of homogeneity."""
+"""Do two histograms come from one law? The G2 test of homogeneity."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from sentinel.stats.arrays import Counts, Floats
+from sentinel.stats.arrays import Counts
 from sentinel.stats.estimate import NotEnough
 
 
@@ -67,23 +66,6 @@ def g_squared(first: Counts, second: Counts) -> ChiSquare | NotEnough:
     >>> g_squared(np.array([10, 20]), np.array([20, 40])).p_value
     1.0
     """
-    return _homogeneity(first, second, lambda seen, expected: 2.0 * special.kl_div(seen, expected))
-
-
-def pearson(first: Counts, second: Counts) -> ChiSquare | NotEnough:
-    """Pearson's test that two histograms share one law: sum (O - E)^2 / E.
-
-    Parameters and returns are those of `g_squared`.
-
-    Examples
-    --------
-    >>> pearson(np.array([10, 20]), np.array([20, 10])).statistic
-    6.6666667
-    """
-    return _homogeneity(first, second, lambda seen, expected: (seen - expected) ** 2 / expected)
-
-
-def _homogeneity(first: Counts, second: Counts, distance: Callable[[Floats, Floats], Floats]) -> ChiSquare | NotEnough:
     table = np.asarray([first, second], dtype=np.float64)
     table = table[:, table.sum(axis=0) > 0]
     sizes = table.sum(axis=1)
@@ -92,5 +74,5 @@ def _homogeneity(first: Counts, second: Counts, distance: Callable[[Floats, Floa
     size = float(sizes.sum())
     expected = np.outer(sizes, table.sum(axis=0) / size)
     freedom = table.shape[1] - 1
-    statistic = float(distance(table, expected).sum())
+    statistic = float((2.0 * special.kl_div(table, expected)).sum())
     return ChiSquare(statistic, freedom, upper_tail(statistic, freedom), round(size))

@@ -67,18 +67,6 @@ def recall(table: Confusion, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
     return rate(table.true_positives, table.n_positive, minimum=minimum, reason="too few positive outcomes")
 
 
-def specificity(table: Confusion, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
-    """Share of negative outcomes that were decided negative.
-
-    Examples
-    --------
-    >>> specificity(Confusion(30, 10, 20, 40)).value
-    0.8
-    """
-    negatives = table.true_negatives + table.false_positives
-    return rate(table.true_negatives, negatives, minimum=minimum, reason="too few negative outcomes")
-
-
 def f1(table: Confusion, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
     """Harmonic mean of precision and recall, 2 TP / d with d = 2 TP + FP + FN.
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
-F64 = npt.NDArray[np.float64]
-I64 = npt.NDArray[np.int64]
+from sentinel.stats.arrays import Floats, Integers
 
 ENOUGH_EXPECTED: Final = 10.0
 """Events expected in the emptiest cell from which the chi-square law holds; below, Fisher's exact test."""
@@ -17,7 +15,7 @@ _TIES: Final = 1.0 + 1e-7
 """Tables as likely as the one seen up to rounding are as extreme as it."""
 
 
-def log_odds_ratio(tables: I64) -> F64:
+def log_odds_ratio(tables: Integers) -> Floats:
     """Log odds ratio with half an event added to every cell, so that empty cells stay finite.
 
     Parameters
@@ -40,11 +38,11 @@ def log_odds_ratio(tables: I64) -> F64:
     [2.1972]
     """
     cells = np.log(tables + 0.5)
-    ratio: F64 = cells[:, 0, 0] + cells[:, 1, 1] - cells[:, 0, 1] - cells[:, 1, 0]
+    ratio: Floats = cells[:, 0, 0] + cells[:, 1, 1] - cells[:, 0, 1] - cells[:, 1, 0]
     return ratio
 
 
-def independence_p_values(tables: I64) -> F64:
+def independence_p_values(tables: Integers) -> Floats:
     """Two-sided p-value of independence of rows and columns.
 
     The likelihood-ratio statistic G2 with one degree of freedom where every expected count reaches
@@ -73,13 +71,13 @@ def independence_p_values(tables: I64) -> F64:
     rows, columns, n = counts.sum(axis=2), counts.sum(axis=1), counts.sum(axis=(1, 2))
     expected = rows[:, :, None] * columns[:, None, :] / np.maximum(n, 1.0)[:, None, None]
     statistic = 2.0 * special.xlogy(counts, counts / np.where(expected > 0.0, expected, 1.0)).sum(axis=(1, 2))
-    p_values: F64 = special.chdtrc(1.0, np.maximum(statistic, 0.0))
+    p_values: Floats = special.chdtrc(1.0, np.maximum(statistic, 0.0))
     for at in np.flatnonzero(expected.min(axis=(1, 2)) < ENOUGH_EXPECTED).tolist():
         p_values[at] = _fisher(tables[at])
     return p_values
 
 
-def _fisher(table: I64) -> float:
+def _fisher(table: Integers) -> float:
     """Share of all tables with these margins that are no likelier than this one."""
     n_row, n_column, n = int(table[0].sum()), int(table[:, 0].sum()), int(table.sum())
     first = np.arange(max(0, n_row + n_column - n), min(n_row, n_column) + 1, dtype=np.float64)

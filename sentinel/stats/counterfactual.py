@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sentinel.stats.estimate import Estimate, Measured, NotEnough
+from sentinel.stats.intervals import INTERVAL_REACH
 
-INTERVAL_SCORE: Final = 1.959963984540054
-"""Standard errors to either end of a 95 % interval."""
 READABLE_SCORE: Final = 2.0
 """Standard errors of gap from which a share of it is read: below 1.96 the interval of a ratio has no ends."""
 
@@ -107,7 +106,7 @@ def _fieller(
     top: float, bottom: float, top_variance: float, bottom_variance: float, shared: float
 ) -> tuple[float, float]:
     """Both roots r of (top - r bottom)^2 = z^2 var(top - r bottom); bottom is more than z standard errors from 0."""
-    squared = INTERVAL_SCORE**2
+    squared = INTERVAL_REACH**2
     curvature = bottom**2 - squared * bottom_variance
     middle = top * bottom - squared * shared
     height = top**2 - squared * top_variance

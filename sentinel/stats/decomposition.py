@@ -85,6 +85,26 @@ def overlap_mass(offline: Counts, online: Counts) -> float:
     return float(np.minimum(first / first.sum(), second / second.sum()).sum())
 
 
+def shares_of(cells: Floats) -> Floats:
+    """Cells over their total; uniform where that is 0, as in a draw that came out empty.
+
+    Parameters
+    ----------
+    cells : float64 array, shape (..., n), >= 0
+
+    Returns
+    -------
+    float64 array, shape (..., n), each row summing to one
+
+    Examples
+    --------
+    >>> shares_of(np.array([[1.0, 3.0], [0.0, 0.0]])).tolist()
+    [[0.25, 0.75], [0.5, 0.5]]
+    """
+    total = cells.sum(axis=-1, keepdims=True)
+    return np.where(total > 0, cells / np.where(total > 0, total, 1.0), 1.0 / cells.shape[-1])
+
+
 def split_change(
     sides: Sides, slicing: Slicing | None, before: Metrics, after: Metrics, *, shapley: bool = False
 ) -> dict[str, Split]:
@@ -163,7 +183,8 @@ def expected_metrics(
 
     Notes
     -----
-    The metric of qC in `split_change`. Blind to any change of outcomes given the score, so to leakage.
+    The metric of the histogram qC of `split_change`, but with bins worth what they were offline. Blind to any change of
+    outcomes given the score, so to leakage.
 
     References
     ----------
@@ -204,7 +225,7 @@ def _steps(sides: Sides, tilts: Tilts, fallback: Floats | None = None, *, shaple
     offline, online = np.asarray(sides.offline, np.float64), np.asarray(sides.online, np.float64)
     fallback = _fallback(offline) if fallback is None else fallback
     mixed = offline * tilts.mix
-    shares = _marginal(np.asarray(sides.predictions, np.float64))
+    shares = shares_of(np.asarray(sides.predictions, np.float64))
     rates = tilt_rates(_rates(offline, fallback), tilts.offline_odds)
     live = tilt_rates(_rates(online, rates), np.where(_events(online) > 0, tilts.online_odds, 0.0))
     steps = [_shares(offline), _shares(mixed), _joint(shares, rates), _joint(shares, live), _shares(online)]
@@ -215,7 +236,7 @@ def _steps(sides: Sides, tilts: Tilts, fallback: Floats | None = None, *, shaple
 
 def _promised(offline: Floats, predictions: Floats, fallback: Floats, tilts: Tilts) -> Floats:
     rates = tilt_rates(_rates(offline, fallback), tilts.offline_odds)
-    return _joint(_marginal(predictions), rates)
+    return _joint(shares_of(predictions), rates)
 
 
 def _measure(steps: Floats, before: Metrics, after: Metrics) -> dict[str, Defined]:
@@ -263,13 +284,7 @@ def _events(cells: Floats) -> Floats:
 
 def _shares(cells: Floats) -> Floats:
     """Cells of shape (..., n_bins, 2) over their total."""
-    return _marginal(cells.reshape(*cells.shape[:-2], -1)).reshape(cells.shape)
-
-
-def _marginal(cells: Floats) -> Floats:
-    """Cells of shape (..., n) over their total; uniform where a draw came out empty."""
-    total = cells.sum(axis=-1, keepdims=True)
-    return np.where(total > 0, cells / np.where(total > 0, total, 1.0), 1.0 / cells.shape[-1])
+    return shares_of(cells.reshape(*cells.shape[:-2], -1)).reshape(cells.shape)
 
 
 def _joint(shares: Floats, rates: Floats) -> Floats:

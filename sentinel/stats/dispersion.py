@@ -36,8 +36,9 @@ def time_dispersion(counts: Counts) -> float:
     -----
     Panes are joined to stretches of about equal shares of the rarer class. Their AUCs are held against one level
     before and one after the split that suits them best: a single change, which is what a test of change looks for,
-    adds nothing. The squared deviations over the sampling variances are chi-square with two degrees of freedom less
-    than there are stretches if nothing but sampling is at work; their mean is the square of the Birge ratio, here
+    adds nothing. If nothing but sampling is at work, the squared deviations over the sampling variances are chi-square
+    with two degrees of freedom less than there are stretches (a little less than that, for the split is the one that
+    suits best); their mean is the square of the Birge ratio, here
     with a prior of ``PRIOR_DISPERSION`` that is worth ``PRIOR_STRETCHES`` degrees, and averaged over several cuts. A
     stretch's variance is that of the placements in all of the stream (DeLong) over its own counts, so no stretch can
     look surer than it is by chance.

@@ -32,6 +32,7 @@ CALIBRATED_P: Final = 1e-3
 _ROUNDED: Final = 1e-4
 """Values that are all multiples of this are rounded numbers, not counts divided by counts."""
 _REWEIGHTED: Final = 3
+"""Times that the weights of the straight line are taken anew."""
 _STRENGTHS: Final = (0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0, 50.0, 100.0)
 """Rows' worth of the mean of all that encoders are usually told to add to each group."""
 _LARGEST_GROUP: Final = 300
@@ -40,12 +41,18 @@ _TRIED: Final = 32
 """Values, the most frequent ones, that tell whether a guess is worth the others."""
 _SAME: Final = 1e-7
 """Values that differ by less are the same: what 32-bit numbers keep; of values rounded to these digits, half a step."""
+_SLACK: Final = 1.01
+"""On that: sums of products are rounded too."""
+_NEAR_WHOLE: Final = 1e-6
+"""Steps by which a multiple of the step may miss a whole number of them."""
 _DIGITS: Final = (4, 5, 6)
+"""That values are tried to be rounded to."""
 _LEAST_GUESSED: Final = 0.8
 """Share of values that a guess must fit,"""
 _BY_CHANCE: Final = 0.1
 """and share that it may fit by chance: how many sizes are tried depends on it."""
 _N_FITS: Final = 3
+"""Lines that are tried: the p-value of the closest counts so many times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +220,7 @@ def _guess(values: Floats, strength: float, prior: float, same: float) -> Floats
     sizes = np.arange(1.0, largest + 1.0)
     sums = np.outer(values, sizes + strength) - strength * prior
     whole = np.round(sums)
-    fits = (np.abs(sums - whole) <= 1.01 * same * (sizes + strength)) & (whole >= 0.0) & (whole <= sizes)
+    fits = (np.abs(sums - whole) <= _SLACK * same * (sizes + strength)) & (whole >= 0.0) & (whole <= sizes)
     at = fits.argmax(axis=1)
     rows = np.arange(len(values))
     return np.where(fits[rows, at], whole[rows, at] / sizes[at], np.nan)
@@ -271,4 +278,4 @@ def pure_ends(values: Floats, n: Floats, positives: Floats) -> Closeness | None:
 
 def _is_rounded(values: Floats, step: float = _ROUNDED) -> bool:
     steps = values / step
-    return bool((np.abs(steps - np.round(steps)) < 1e-6).all())
+    return bool((np.abs(steps - np.round(steps)) < _NEAR_WHOLE).all())

@@ -9,16 +9,14 @@ from typing import Final
 import numpy as np
 
 from sentinel.stats.arrays import Counts, Floats
-from sentinel.stats.regression import N_FIRST
+from sentinel.stats.decomposition import shares_of
+from sentinel.stats.regression import LEAST_SPREAD, N_FIRST
 from sentinel.stats.tilts import N_DRAWS
 
 ERROR_PARTS: Final = ("score_mix", "outcome", "label_selection")
 """Other predictions, other outcomes and errors at the same predictions, other coverage: in the order they arise."""
 SEED: Final = 20_402_302
 """Of the draws, so that intervals too are a function of the sums alone."""
-LEAST_SPREAD: Final = 1e-12
-"""Variance of the outcomes, as a share of their mean square, below which they are all the same."""
-
 LEAST_SQUARES: Final = 1e-100
 """Squared mean squares below which errors have no shape worth drawing."""
 
@@ -127,14 +125,9 @@ def _steps(before: Floats, after: Floats, n_before: Floats, every: Floats, n_aft
     """Mean powers over all bins at each step, shape (..., 4, N_FIRST); bins as the second axis from the end."""
     old = np.where((before[..., [_N]] > 0.0), before, after)
     new = np.where((after[..., [_N]] > 0.0), after, before)
-    first, all_live, known = (_shares(n) for n in (n_before, every, n_after))
+    first, all_live, known = (shares_of(n) for n in (n_before, every, n_after))
     pairs = ((first, old), (all_live, old), (all_live, new), (known, new))
     return np.stack([np.einsum("...b,...bp->...p", shares, means) for shares, means in pairs], axis=-2)
-
-
-def _shares(counts: Floats) -> Floats:
-    total = counts.sum(axis=-1, keepdims=True)
-    return np.where(total > 0.0, counts / np.where(total > 0.0, total, 1.0), 1.0 / counts.shape[-1])
 
 
 def _values(means: Floats) -> Mapping[str, Floats]:

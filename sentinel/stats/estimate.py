@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
-COIN_TOSS_VARIANCE = 0.25
+COIN_TOSS_VARIANCE: Final = 0.25
 """Squared units: the variance floor of a mean of n terms is this over n squared, see `variance_floor`."""
 
-DEFAULT_MINIMUM = 10
+DEFAULT_MINIMUM: Final = 10
 """Events that a class or a denominator needs; below, its variance is a guess."""
 
 
@@ -25,7 +26,7 @@ class Estimate:
     n : int
         Events that entered.
     n_positive : int or None
-        Positive outcomes among them, where the metric has classes.
+        Positive outcomes among them, where the metric has classes; of a `rate`, its successes.
 
     Examples
     --------

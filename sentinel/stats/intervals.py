@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from scipy import special
 
 from sentinel.stats.estimate import Estimate
+
+INTERVAL_REACH: Final = 1.959963984540054
+"""Standard errors to either end of a normal interval of 95 %: the normal law's .975 quantile."""
 
 
 class Interval(NamedTuple):

@@ -13,7 +13,7 @@ from sentinel.stats.auc import auc_from_histogram, auc_values, auc_variance_floo
 from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
 
 MINIMUM_BUCKETS: Final = 12
-"""Filled buckets: below, the relative sd of the variance, sqrt(2 / (G - 1)), passes 40 percent."""
+"""Filled buckets: with fewer, the relative sd of the variance, sqrt(2 / (G - 1)), passes 43 percent."""
 
 LARGEST_SHARE: Final = 0.15
 """Of all events in one bucket: above, one entity decides and leaving it out says nothing about the others."""

@@ -16,11 +16,15 @@ where the likelihood has no maximum."""
 
 _MOST_STEPS: Final = 100
 _CONVERGED_STEP: Final = 1e-11
+"""Step, over one plus the coefficient, at which the fit is done."""
 _ACCEPTED_STEP: Final = 1e-6
 """Of a last step that rounding keeps from shrinking further, at counts near 1e12."""
 _SMALLEST_SCALE: Final = 1e-9
+"""Of a step: when even this much of it gains nothing, only rounding is left."""
 _SAME_X: Final = 1e-9
+"""Values of x that differ by less are one."""
 _LEAST_INFORMATION: Final = 1e-200
+"""Below, its inverse would leave the range of a double."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ import numpy as np
 
 from sentinel.stats.arrays import Booleans, Counts, Floats
 from sentinel.stats.auc import auc_many, auc_values, auc_variance_floor
-from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough
+from sentinel.stats.estimate import DEFAULT_MINIMUM, Estimate, Measured, NotEnough, variance_floor
 from sentinel.stats.jackknife import jackknife, larger_variance
 from sentinel.stats.rates import rate
 
 
 class F1Table(NamedTuple):
-    """F1 of each class, and what one more event of each cell would move.
+    """F1 of each class against the rest.
 
     Attributes
     ----------
@@ -115,7 +115,7 @@ def macro_f1(confusion: Counts, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
     share = 2.0 * np.diagonal(counts) / safe / safe
     slopes = np.diag(2.0 / safe) - share[:, None] - share[None, :]
     variance = float((counts * slopes**2).sum()) / float(present.sum()) ** 2
-    return Estimate(float(values), max(variance, 0.25 / n**2), round(n))
+    return Estimate(float(values), max(variance, variance_floor(n)), round(n))
 
 
 def macro_f1_values(confusion: Counts) -> Floats:

@@ -6,14 +6,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
+from sentinel.stats.arrays import Booleans, Floats, Integers
 from sentinel.stats.contingency import independence_p_values, log_odds_ratio
-
-F64 = npt.NDArray[np.float64]
-I64 = npt.NDArray[np.int64]
-Bool = npt.NDArray[np.bool_]
 
 FEWEST_PER_CLASS: Final = 20
 """Events of each outcome before two readings are compared."""
@@ -37,14 +33,14 @@ class Contrast:
         Two-sided, of readings that know as much: the choice of the direction cannot change it.
     """
 
-    is_known: Bool
-    first_auc: F64
-    second_auc: F64
-    z: F64
-    p_values: F64
+    is_known: Booleans
+    first_auc: Floats
+    second_auc: Floats
+    z: Floats
+    p_values: Floats
 
 
-def paired_contrast(tables: I64) -> Contrast:
+def paired_contrast(tables: Integers) -> Contrast:
     """Compare the areas under the curve of two bits read from the same events.
 
     The area of a bit is 1/2 + (P(1 | positive) - P(1 | negative)) / 2, so the difference of two areas is half the
@@ -94,7 +90,7 @@ def paired_contrast(tables: I64) -> Contrast:
     )
 
 
-def growth_p_values(tables: I64) -> F64:
+def growth_p_values(tables: Integers) -> Floats:
     """Of a first bit that says nothing more of the outcome where the second bit is 1.
 
     Evidence that what was added to the first reading to make the second knows the outcome: among events whose second
@@ -117,5 +113,5 @@ def growth_p_values(tables: I64) -> F64:
     alone, within = tables.sum(axis=2), tables[:, :, 1]
     own = (ways * log_odds_ratio(alone) < 0.0) & (independence_p_values(alone) < _NO_DOUBT)
     against = ways * log_odds_ratio(within) < 0.0
-    p_values: F64 = np.where(against & ~own, independence_p_values(within), 1.0)
+    p_values: Floats = np.where(against & ~own, independence_p_values(within), 1.0)
     return p_values

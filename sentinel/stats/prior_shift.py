@@ -15,8 +15,11 @@ from sentinel.stats.pooling import pool_bins
 ACCEPTED: Final = 0.01
 """P-value of the fitted mixture below which other things than the base rate have moved."""
 _MOST_BINS: Final = 16
+"""Of about equal offline events: more of them would make the offline laws noisier."""
 _LEAST_EXPECTED: Final = 5.0
+"""Events that a cell of the test expects."""
 _HALVINGS: Final = 60
+"""Of the rates from 0 to 1: then a double tells no two of them apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ def rate(successes: float, n: float, *, minimum: int = DEFAULT_MINIMUM, reason: 
     Returns
     -------
     Estimate in 0..1, or NotEnough
+        ``n_positive`` of the estimate are the successes.
 
     Examples
     --------

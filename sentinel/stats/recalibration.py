@@ -9,6 +9,7 @@ import numpy as np
 from scipy import special
 
 from sentinel.stats.arrays import Counts, Floats
+from sentinel.stats.calibration import LOWEST_MEAN_SCORE
 from sentinel.stats.chisquare import ChiSquare, g_squared, upper_tail
 from sentinel.stats.estimate import DEFAULT_MINIMUM, NotEnough
 from sentinel.stats.pooling import LEAST_EXPECTED, pool_sides
@@ -23,15 +24,16 @@ LEVEL_CHANGE: Final = 0.2
 """Log-odds at equal scores: a base rate of .30 that becomes .34. With many events any change passes a test."""
 SCORE_CHANGE: Final = 0.02
 """Excess population stability index: a normal score whose mean moves by .14 standard deviations."""
-LOWEST_SCORE: Final = 1e-6
-"""Scores are clipped to [1e-6, 1 - 1e-6] before their log-odds are taken."""
 
 _RIDGE: Final = 1e-3
 """Events' worth of prior on each coefficient: keeps separable fits finite and moves no other by a visible digit."""
 _MOST_STEPS: Final = 60
 _CONVERGED: Final = 1e-10
+"""Relative gain of likelihood, done and still promised, at which steps end."""
 _SMALLEST_SCALE: Final = 1e-6
+"""Of a step: when even this much of it gains nothing, only rounding is left."""
 _LEAST_SPREAD: Final = 1e-9
+"""Standard deviation of the log-odds below which all scores are one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +203,8 @@ def _differs(test: Homogeneity) -> bool:
 
 def _standardised(offline: Counts, offline_scores: Floats, online_scores: Floats) -> tuple[Floats, float]:
     """Log-odds of the scores of both sides by the offline mean and standard deviation, and the latter."""
-    clipped = np.clip(np.concatenate([offline_scores, online_scores]), LOWEST_SCORE, 1.0 - LOWEST_SCORE)
-    odds = special.logit(clipped)
+    means = np.concatenate([offline_scores, online_scores])
+    odds = special.logit(np.clip(means, LOWEST_MEAN_SCORE, 1.0 - LOWEST_MEAN_SCORE))
     n, before = np.sum(offline, axis=1).astype(np.float64), odds[: len(offline)]
     mean = float((n * before).sum() / n.sum())
     spread = float(np.sqrt((n * (before - mean) ** 2).sum() / n.sum()))

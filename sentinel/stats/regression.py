@@ -19,6 +19,11 @@ N_FIRST: Final = 6
 """The first so many give the values, the others their variances."""
 _N, _Y, _Y2, _E, _E2, _ABS, _Y3, _Y4, _E3, _E4, _EY, _EY2, _E2Y, _E2Y2 = range(N_POWERS)
 
+LEAST_SPREAD: Final = 1e-12
+"""Variance of numbers, as a share of their mean square, below which they are all the same: rounding leaves as much."""
+_SMALLEST: Final = 1e-300
+"""Stands for a mean square of zero, so that a spread of zero is not above its share."""
+
 
 class ErrorTable(NamedTuple):
     """One metric of many slices at once; every array has the leading shape of the input.
@@ -84,7 +89,7 @@ def mean_absolute_errors(sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> Err
 
 
 def root_mean_squared_errors(sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> ErrorTable:
-    """Root mean squared error; by the delta method its variance is (E e^4 - MSE^2) / (4 n MSE).
+    """Root mean squared error; by the delta method its variance is (E e^4 - MSE^2) / (4 (n - 1) MSE).
 
     Parameters and returns are those of `mean_absolute_errors`.
     """
@@ -188,7 +193,7 @@ def slopes(sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> ErrorTable:
     ee = np.maximum(means[..., _E2] - means[..., _E] ** 2, 0.0)
     ye = means[..., _EY] - means[..., _E] * means[..., _Y]
     pp = np.maximum(yy + 2.0 * ye + ee, 0.0)
-    varies = pp > 1e-12 * np.maximum(yy + ee, 1e-300)
+    varies = pp > LEAST_SPREAD * np.maximum(yy + ee, _SMALLEST)
     safe = np.where(varies, pp, 1.0)
     slope = (yy + ye) / safe
     left = np.maximum(yy - slope**2 * pp, 0.0)
@@ -197,6 +202,7 @@ def slopes(sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> ErrorTable:
 
 
 Metric = Callable[..., ErrorTable]
+"""Of sums of shape (..., N_POWERS) and the events that are needed at least."""
 
 
 def of_sums(metric: Metric, sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> Measured:
@@ -204,7 +210,8 @@ def of_sums(metric: Metric, sums: Floats, *, minimum: int = DEFAULT_MINIMUM) -> 
 
     Parameters
     ----------
-    metric : `mean_absolute_errors`, `root_mean_squared_errors` or `r_squared`
+    metric : callable
+        Any of the functions above that give an `ErrorTable`.
     sums : float64 array, shape (N_POWERS,)
     minimum : int, events
 
@@ -257,7 +264,7 @@ def design_effect(metric: Metric, buckets: Floats) -> float:
     independent, widened = of_sums(metric, buckets.sum(axis=0)), of_buckets(metric, buckets)
     if isinstance(independent, NotEnough) or isinstance(widened, NotEnough):
         return 1.0
-    return widened.variance / independent.variance if independent.variance > 0.0 else 1.0
+    return widened.variance / independent.variance
 
 
 def _sizes(sums: Floats, minimum: int) -> tuple[Floats, Booleans, Floats]:
@@ -270,7 +277,7 @@ def _sizes(sums: Floats, minimum: int) -> tuple[Floats, Booleans, Floats]:
 def _spread(means: Floats) -> tuple[Floats, Booleans]:
     """Variance of the outcomes, 1 where there is none, and where there is."""
     spread = np.maximum(means[..., _Y2] - means[..., _Y] ** 2, 0.0)
-    varies = np.asarray(spread > 1e-12 * np.maximum(means[..., _Y2], 1e-300))
+    varies = np.asarray(spread > LEAST_SPREAD * np.maximum(means[..., _Y2], _SMALLEST))
     return np.where(varies, spread, 1.0), varies
 
 

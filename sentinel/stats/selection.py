@@ -11,6 +11,12 @@ from scipy.special import ndtri
 
 CANDIDATE_CORRELATION: Final = 0.5
 """Between the estimates of two candidates: they are judged on the same rows and resemble each other."""
+_FEWEST_SCORES: Final = 4
+"""Scores from which a spread can be told from chance at all."""
+_MEDIAN_VARIANCE: Final = math.pi / 2.0
+"""Of the median of normal values, in variances of their mean."""
+_REACH: Final = 1.96
+"""Standard errors to either end of a 95 % interval."""
 
 
 def expected_optimism(n_candidates: int, standard_error: float, correlation: float = CANDIDATE_CORRELATION) -> float:
@@ -93,6 +99,11 @@ def winners_optimism(
     correlation : float in [0, 1)
         Between the errors of two.
 
+    Returns
+    -------
+    Optimism
+        All zeros where no score lies above the median.
+
     Notes
     -----
     Empirical Bayes [1]_: with errors of variance V = standard_error^2 (1 - correlation) about true values that spread
@@ -127,10 +138,4 @@ def winners_optimism(
     share = min(variance / spread, 1.0)
     error = math.sqrt(variance * (1.0 - share) + share**2 * _MEDIAN_VARIANCE * spread / n)
     value = share * lead
-    return Optimism(value, max(value - 1.96 * error, 0.0), value + 1.96 * error)
-
-
-_FEWEST_SCORES: Final = 4
-"""Scores from which a spread can be told from chance at all."""
-_MEDIAN_VARIANCE: Final = math.pi / 2.0
-"""Of the median of normal values, in variances of their mean."""
+    return Optimism(value, max(value - _REACH * error, 0.0), value + _REACH * error)

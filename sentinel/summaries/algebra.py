@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +26,11 @@ Arrays = dict[str, Array]
 SUMMARY_KIND = "summary"
 CHUNK_ROWS = 8192
 """Rows counted at a time: the codes of more no longer fit the cache."""
+_MANY: Final = 4
+"""Codes are many if so many times their number exceeds that of the cells."""
+
+EVERY_TASK: Final = frozenset({"binary", "multiclass", "regression", "ranking"})
+"""For kinds that read the question of yes or no (`sentinel.summaries.view`), or no outcome at all."""
 
 
 class Reducer(StrEnum):
@@ -235,7 +240,7 @@ class Summary:
         Raises
         ------
         CorruptArtifactError
-            If the bytes were altered or cut.
+            If the bytes were altered or cut, or lack an array of the layout.
         LayoutMismatchError
             If they were counted under another Layout.
         """
@@ -274,7 +279,7 @@ def add_counts(array: Array, codes: Array, weight: int = 1, amounts: I64 | None 
         np.add.at(flat, codes.reshape(-1), per_code.reshape(-1))
         return
     codes = codes.reshape(-1)
-    if codes.size * 4 > flat.size:
+    if codes.size * _MANY > flat.size:
         counts = np.bincount(codes, minlength=flat.size)
         flat += counts if weight == 1 else weight * counts
     else:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from sentinel.events.batch import I64, Bool, Recomputed
 from sentinel.summaries.layout import BIN_ABOVE, N_SPECIAL, Layout, kept
-from sentinel.summaries.rows import Rows, feature_bins
+from sentinel.summaries.rows import N_CODES, Rows, feature_bins
 
 NOT_GIVEN, AGREES, DIFFERS = range(3)
 """Of one feature of a backfilled prediction: not recomputed, in the bin that was served, in another."""
@@ -62,7 +62,7 @@ def is_high(layout: Layout, bins: npt.NDArray[np.uint8]) -> Bool:
 
 
 def _high_bins(layout: Layout) -> Bool:
-    table = np.zeros((len(layout.features), 256), np.bool_)
+    table = np.zeros((len(layout.features), N_CODES), np.bool_)
     for j, feature in enumerate(layout.features):
         if feature.kind == "numeric":
             table[j, BIN_ABOVE] = True

@@ -19,6 +19,8 @@ _MIN_EXPONENT = -300  # smaller numbers count as zero: their scale would leave t
 _EXPONENT_BITS, _MANTISSA_BITS = 11, 52
 _N_EXPONENTS = 1 << _EXPONENT_BITS
 _NOT_A_NUMBER = np.uint64(0x7FF8000000000000)
+_FACTORS = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+"""Of `mix`."""
 _CHUNK = 1 << 14
 """Values hashed at a time: a few arrays of so many fit the cache."""
 
@@ -40,9 +42,9 @@ def mix(values: U64) -> U64:
        mix64 with Stafford's variant 13 constants.
     """
     z = values ^ (values >> np.uint64(30))
-    z = z * np.uint64(0xBF58476D1CE4E5B9)
+    z = z * _FACTORS[0]
     z ^= z >> np.uint64(27)
-    z *= np.uint64(0x94D049BB133111EB)
+    z *= _FACTORS[1]
     z ^= z >> np.uint64(31)
     return z
 
@@ -125,10 +127,10 @@ def _sum_mixed(values: U64, seeds: U64) -> U64:
     values ^= seeds
     shifted = values >> np.uint64(30)
     values ^= shifted
-    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values *= _FACTORS[0]
     np.right_shift(values, np.uint64(27), out=shifted)
     values ^= shifted
-    values *= np.uint64(0x94D049BB133111EB)
+    values *= _FACTORS[1]
     np.right_shift(values, np.uint64(31), out=shifted)
     values ^= shifted
     total: U64 = values.sum(axis=0, dtype=np.uint64)

@@ -150,6 +150,11 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Parameters
     ----------
+    columns : tuple of (name, kind, vocabulary)
+        Every column that is decoded; the vocabulary of a number is empty.
+    features : tuple of FeatureBins
+        The columns whose values are counted, in the order in which rows hold their bins.
+    slices : tuple of SliceColumn
     score_edges : tuple of float
         Inner edges: score bin i is [edges[i-1], edges[i]).
     slice_score_edges : tuple of float

@@ -19,6 +19,8 @@ GRADES: Final = "grades"
 """Field of the `relevance_code` of a row's outcome: other grades may come to the same numbers, and are other grades."""
 _RELEVANT, _RATED = 1, 2
 _SHIFT: Final = 2
+_RANK_BITS: Final = 17
+"""The key's bits from here on choose the rank that is asked about: lower than those that choose the bucket."""
 
 
 class Judged(NamedTuple):
@@ -53,7 +55,7 @@ def write_lists(layout: Layout, rows: npt.NDArray[np.void], predictions: Predict
         raise FatalError("predictions of a ranking come with their items")
     rows["items"] = predictions.items
     shown = np.maximum(np.count_nonzero(predictions.items, axis=1), 1)
-    rank = (predictions.keys >> np.uint64(17)) % shown.astype(np.uint64)
+    rank = (predictions.keys >> np.uint64(_RANK_BITS)) % shown.astype(np.uint64)
     below: F64 = (layout.n_ranked - 1) - rank.astype(np.float64)
     return below
 

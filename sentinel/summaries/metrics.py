@@ -89,26 +89,29 @@ def measure(summary: Summary) -> dict[str, Measured]:
 
     Notes
     -----
-    Where counts by entity bucket exist (AUC, base rate) the variance is the larger of the one for independent
-    events and the bucket jackknife; the others are those of independent events.
+    Where counts by entity bucket exist (AUC and base rate of every task; all that a regression, several classes or a
+    ranking have of their own, but for ``rated_ratio``) the variance is the larger of the one for independent events and
+    the bucket jackknife; the others are those of independent events.
     """
     result = _TASKS[summary.layout.task][0](summary)
     return {name: result[name] for name in METRICS if name in result}
 
 
 def _measure_regression(summary: Summary) -> dict[str, Measured]:
-    yes_or_no = _measure_binary(summary)
-    return {**regression.measure(summary), **{name: yes_or_no[name] for name in VIEW_METRICS}}
+    return {**regression.measure(summary), **_measure_view(summary)}
 
 
 def _measure_multiclass(summary: Summary) -> dict[str, Measured]:
-    yes_or_no = _measure_binary(summary)
-    return {**multiclass.measure(summary), **{name: yes_or_no[name] for name in VIEW_METRICS}}
+    return {**multiclass.measure(summary), **_measure_view(summary)}
 
 
 def _measure_ranking(summary: Summary) -> dict[str, Measured]:
+    return {**ranking.measure(summary), **_measure_view(summary)}
+
+
+def _measure_view(summary: Summary) -> dict[str, Measured]:
     yes_or_no = _measure_binary(summary)
-    return {**ranking.measure(summary), **{name: yes_or_no[name] for name in VIEW_METRICS}}
+    return {name: yes_or_no[name] for name in VIEW_METRICS}
 
 
 def _measure_binary(summary: Summary) -> dict[str, Measured]:

@@ -46,7 +46,8 @@ def measure(summary: Summary) -> dict[str, Measured]:
 
     Notes
     -----
-    Means are over lists; the variance is the larger of that of independent lists and the bucket jackknife.
+    NDCG and MRR are means over lists with a relevant item; their variance is the larger of that of independent lists
+    and the bucket jackknife. That of ``rated_ratio`` is of independent lists.
     """
     buckets = summary["list_buckets"]
     rated = buckets[:, _RATED].astype(np.float64)

@@ -36,6 +36,9 @@ PENDING, JOINED, ORPHAN, RECOMPUTED, SPENT = range(5)
 """State of a row: a prediction that waits, a prediction with its outcome, an outcome whose prediction is not here; a
 backfill whose prediction is not here, and one whose prediction has come."""
 
+N_CODES = 256
+"""Bins of a feature that a row can name: one byte."""
+
 _FEW_EDGES = 32
 """Up to so many, comparing with each costs less than a search, whose every step is a guess."""
 
@@ -63,8 +66,8 @@ def row_dtype(layout: Layout) -> np.dtype[np.void]:
 
 def _make_row_dtype(layout: Layout) -> np.dtype[np.void]:
     for feature in layout.features:
-        if feature.n_bins > 256:
-            raise FatalError(f"feature {feature.name!r} has {feature.n_bins} bins; a row holds at most 256")
+        if feature.n_bins > N_CODES:
+            raise FatalError(f"feature {feature.name!r} has {feature.n_bins} bins; a row holds at most {N_CODES}")
     if layout.n_slices > 1 << 16 or layout.n_score_bins > 1 << 16 or layout.n_buckets > 256:
         raise FatalError(
             f"{layout.n_slices} slice slots, {layout.n_score_bins} score bins, {layout.n_buckets} buckets: "
@@ -76,6 +79,24 @@ def _make_row_dtype(layout: Layout) -> np.dtype[np.void]:
     mask = np.dtype(("u1", ((len(layout.features) + 7) // 8,)))
     fields += [("backfilled", np.dtype("u1")), ("given", mask), ("differs", mask), ("high", mask)]
     return np.dtype([*fields, *class_fields(layout), *list_fields(layout)])
+
+
+def slice_rows(rows: Rows) -> I64:
+    """Where each row counts in an array whose row 0 is all traffic and whose row 1 + s is slice slot s.
+
+    Parameters
+    ----------
+    rows : structured array, shape (n,)
+
+    Returns
+    -------
+    int64 array, shape (n, 1 + n slice columns)
+        New each time: it may be written over.
+    """
+    found = np.zeros((len(rows), 1 + rows["slices"].shape[1]), np.int64)
+    found[:, 1:] = rows["slices"]
+    found[:, 1:] += 1
+    return found
 
 
 def bin_predictions(
@@ -100,7 +121,7 @@ def bin_predictions(
     rows["layout"] = layout_id
     rows["state"] = PENDING
     entity = np.where(predictions.groups == 0, predictions.keys, predictions.groups)
-    rows["bucket"] = _mix(entity) % np.uint64(layout.n_buckets)
+    rows["bucket"] = _high_half(entity) % np.uint64(layout.n_buckets)
     scores = _scores(layout, rows, predictions)
     rows["score_bin"] = np.searchsorted(layout.edges_array, scores, side="right")
     rows["predicted_at"] = predictions.predicted_at
@@ -158,8 +179,8 @@ def feature_bins(
     return bins
 
 
-def _mix(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Take the high half: the low bits of XXH3 are fine too, but group keys have bit 0 set."""
+def _high_half(keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """The low bits of XXH3 would be fine too, but group keys have bit 0 set."""
     return keys >> np.uint64(32)
 
 

@@ -18,8 +18,10 @@ from sentinel.audit.findings import (
     not_checked,
 )
 from sentinel.audit.guarded import FAILED
+from sentinel.stats.estimate import NotEnough
 
 COPIES = QUESTIONS[0].text
+NO_SCORE = NotEnough("the validation rows have no score", 0, 1)
 
 
 def _finding(check: str, cause: Cause, severity: Severity) -> CheckResult:
@@ -28,7 +30,7 @@ def _finding(check: str, cause: Cause, severity: Severity) -> CheckResult:
 
 
 def _answers(*results: CheckResult) -> dict[str, tuple[str, str]]:
-    return {item.question: (item.answer, item.because) for item in checklist(results, None)}
+    return {item.question: (item.answer, item.because) for item in checklist(results, NO_SCORE)}
 
 
 def test_every_check_answers_a_question() -> None:
@@ -94,6 +96,14 @@ def test_only_people_can_answer_some() -> None:
     assert all(item.because.startswith("no file tells") for item in items[-2:])
 
 
+def test_a_metric_that_is_not_known_has_its_own_reason() -> None:
+    """Scores of too few outcomes are not said to be no scores."""
+    few = NotEnough("too few outcomes of a class", 3, 10)
+    items = {item.question: item for item in checklist([], few)}
+    item = items["Is it known how sure the offline metric is?"]
+    assert (item.answer, item.because) == ("unknown", "too few outcomes of a class (3 of at least 10)")
+
+
 @pytest.mark.parametrize(
     ("metric", "other", "answer"),
     [("auc", 0.7, "no"), ("auc", 0.89, "yes"), ("auc", 0.99, "yes"), ("rmse", 1.3, "no"), ("rmse", 0.5, "yes")],
@@ -114,7 +124,7 @@ def test_a_stricter_split_is_compared(metric: str, other: float, answer: str) ->
             folds=(value,),
         )
 
-    items = checklist([], None, [proposal("time", other), proposal("as given", 0.9)])
+    items = checklist([], NO_SCORE, [proposal("time", other), proposal("as given", 0.9)])
     assert items[-3].answer == answer
     smaller = msgspec.structs.replace(proposal("time", other), n_train=60)
-    assert checklist([], None, [smaller, proposal("as given", 0.9)])[-3].answer == "yes"
+    assert checklist([], NO_SCORE, [smaller, proposal("as given", 0.9)])[-3].answer == "yes"

@@ -108,6 +108,13 @@ def test_odd_files_have_a_result(name: str) -> None:
     assert all(finding.severity == "info" for finding in result.findings)
 
 
+def test_without_outcomes_it_is_not_checked() -> None:
+    """No outcome in either file is no ground to say that none differ."""
+    train, validation = odd_tables()["no outcomes"]
+    result = look(conflicting_outcomes, validation, train)
+    assert (result.state, result.needs) == ("not_checked", "rows with outcomes")
+
+
 def test_a_ranking_has_no_outcome_a_row() -> None:
     """The check says that it does not apply."""
     rows = table(100, 1).assign(relevance=1.0, group="g")

@@ -51,6 +51,19 @@ def test_outcomes_and_scores_of_one_value_are_critical() -> None:
     assert {finding.columns for finding in findings} == {("outcome",), ("score",)}
 
 
+@pytest.mark.parametrize("told", [("b", "c"), ("b",)])
+def test_scores_of_classes_are_constant_where_each_of_them_is(told: tuple[str, ...]) -> None:
+    """A class that is never told has one score in every row; that is no fault while the others' scores vary."""
+    train, validation = _pair()
+    words = np.array(told)[np.arange(400) % len(told)]
+    for frame in (train, validation):
+        frame["outcome"] = np.array(["a", "b", "c"])[np.arange(400) % 3]
+        for name in "abc":
+            frame[f"scores.{name}"] = (words == name).astype(float)
+    findings = look(constant_columns, validation, train, task="multiclass").findings
+    assert [finding.columns for finding in findings] == ([("scores",)] if len(told) == 1 else [])
+
+
 def test_a_column_with_holes_beside_its_value_is_not_constant() -> None:
     """Missing is a value of its own."""
     train, validation = (frame.assign(some=np.where(np.arange(400) % 2, 1.0, np.nan)) for frame in _pair())

@@ -153,6 +153,9 @@ def test_what_is_missing_is_named() -> None:
     assert look(encoders, validation, train).state == "not_checked"
     assert look(encoders, validation, None, manifest=manifest).needs == "--train"
     assert look(encoders, validation, train, manifest=manifest).state == "not_checked"
+    manifest |= {"vocabularies": {"note": ["word1"]}}
+    detail = look(encoders, validation, train, manifest=manifest).detail
+    assert "; 1 more that are stated could not be looked up" in detail
     encoded = {"target_encodings": {"score": {"a": 0.5, "b": 0.25}}, "vocabularies": {"score": ["word"]}}
     assert look(encoders, validation, train, manifest=encoded).state == "clear"
     empty = train.assign(city=None)

@@ -187,6 +187,18 @@ def test_share_of_returning_entities_is_that_of_a_count_by_hand() -> None:
     assert share.value == pytest.approx(80 / 200)
 
 
+@pytest.mark.parametrize(("n_rows", "n_entities", "counted"), [(400, 400, (80, 100)), (1_000, 20, (20, 30))])
+def test_too_few_late_rows_or_entities_say_what_is_short(
+    n_rows: int, n_entities: int, counted: tuple[int, int]
+) -> None:
+    """A fifth of 400 rows is fewer than 100 rows, whatever they name; 20 entities are fewer than 30 entities."""
+    returning = Returning()
+    returning.add((np.arange(n_rows) % n_entities + 1).astype(np.uint64), np.arange(n_rows))
+    short = returning.expected()
+    assert isinstance(short, NotEnough)
+    assert (short.n, short.needed) == counted
+
+
 def test_longer_history_knows_more_entities() -> None:
     """Entities drawn at random from 60,000: 100,000 rows leave exp(-100 / 60) of the rows to come unknown."""
     rng = np.random.default_rng(5)

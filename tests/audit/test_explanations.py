@@ -56,6 +56,7 @@ def test_exemplars_are_rows_of_their_group() -> None:
     (finding, *_) = (one for one in look(explanations, frame, settings=COLUMNS).findings if "decides" in one.title)
     named = [pair.validation for pair in finding.rows if pair.validation is not None]
     assert len(named) == 10  # five of the rows that it lowers, five of those that it raises
+    assert {pair.similarity for pair in finding.rows} == {0.0}  # rows that are compared with none
     assert frame["leak"].notna().iloc[named].all()
 
 

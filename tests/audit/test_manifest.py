@@ -53,7 +53,14 @@ def test_the_simulated_manifest_is_read(tmp_path: Path) -> None:
         ("candidates_correlation: 1\n", ":1: candidates_correlation must be a number from 0 to below 1, not 1"),
         ("fit_statistics:\n  age: 4\n", ":2: fit_statistics.age must be a mapping such as {mean: 41.2, sd: 9.7"),
         ("fit_statistics:\n  age:\n    mean: high\n", ":3: fit_statistics.age.mean must be a number, not 'high'"),
-        ("encoder_categories: {plan: pro}\n", ":1: encoder_categories.plan must be a list of categories, not 'pro'"),
+        (
+            "encoder_categories: {plan: pro}\n",
+            ":1: encoder_categories.plan must be a list of categories, not what stands",
+        ),
+        (
+            "encoder_categories: [pro]\n",
+            ":1: encoder_categories must be a mapping of features such as {plan: [free, pro]}, not w",
+        ),
         ("candidates: [0.7, high]\n", ":1: candidates must be"),
         ("candidates: {}\n", ":1: candidates must be"),
         ("fit_statistics: {age: {iqr: wide}}\n", ":1: fit_statistics.age.iqr must be a number, not 'wide'"),

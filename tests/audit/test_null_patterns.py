@@ -120,8 +120,10 @@ def test_numbers_and_classes_are_outcomes_as_well() -> None:
     """Of a regression and of three classes the same absence is found."""
     pair = [absent(frame, 0.03, 0.97, at) for at, frame in enumerate(files(7))]
     numbers = [frame.assign(outcome=frame["outcome"] * 3.0 + frame["noise"]) for frame in pair]
-    (finding,) = look(null_patterns, *numbers, task="regression").findings
+    result = look(null_patterns, *numbers, task="regression")
+    (finding,) = result.findings
     assert (finding.severity, finding.columns) == ("warning", ("delay",))
+    assert "AUC" not in finding.title + finding.detail + result.detail  # of a number it is the concordance
     scores = {f"scores.{name}": 1 / 3 for name in "abc"}
     words = [
         frame.drop(columns="score").assign(

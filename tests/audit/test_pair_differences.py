@@ -55,6 +55,13 @@ def test_what_time_brings_is_good_to_know() -> None:
     assert {one.severity for one in look(pair_differences, validation, train).findings} == {"info"}
 
 
+def test_features_beyond_the_first_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of x, noise, income, rent and plan the first two are compared, and three are said to be passed over."""
+    monkeypatch.setattr(pair_differences, "MOST_FEATURES", 2)
+    result = look(pair_differences, *_pair(5, 0.0, 300))
+    assert result.detail.startswith("2 features compared two by two, 3 more passed over, in up to 10,000 rows")
+
+
 def test_odd_columns_do_no_harm() -> None:
     """Null, constant, infinite and huge columns, few rows and one file give results."""
     validation, train = _pair(4, 0.0, 300)

@@ -19,6 +19,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
     Normalizer,
     OneHotEncoder,
     PowerTransformer,
@@ -89,6 +90,14 @@ def test_columns_without_names_are_taken_in_the_order_given() -> None:
     fitted = StandardScaler().fit(_rows()[["b", "c"]].to_numpy())
     assert set(manifest_of(fitted, ["b", "c"])["fit_statistics"]) == {"b", "c"}
     assert manifest_of(fitted) == {NOT_READ: ["StandardScaler: its columns are not known"]}
+
+
+@pytest.mark.parametrize("step", [TargetEncoder(target_type="binary"), KBinsDiscretizer(3, strategy="uniform"), PCA(2)])
+def test_columns_that_are_not_known_are_the_reason(step: Any) -> None:
+    """A step fitted to an array of columns that nothing names could be compared otherwise: nothing else is blamed."""
+    rows = _rows()
+    fitted = step.fit(rows[["b", "c"]].to_numpy(), rows["outcome"])
+    assert manifest_of(fitted) == {NOT_READ: [f"{type(step).__name__}: its columns are not known"]}
 
 
 @pytest.mark.parametrize(

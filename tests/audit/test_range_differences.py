@@ -124,6 +124,13 @@ def test_numbers_that_count_on_are_expected_beyond_the_training_rows_of_a_split_
     assert severities == [("info", ("order",)), ("warning", ("noise", "order"))]
 
 
+def test_training_rows_of_one_moment_have_no_clock() -> None:
+    """Where all training rows carry one time nothing counts on with it: no warning of a correlation without a value."""
+    every = rows(600, 15)
+    train, validation = every.iloc[:300].assign(predicted_at=every["predicted_at"].iloc[0]), every.iloc[300:]
+    assert look(range_differences, validation, train).state == "clear"
+
+
 def test_extremes_of_a_small_training_file_are_no_alarm() -> None:
     """Of few training rows the extremes are passed by many validation rows of one law: 2 / 101 of them on average."""
     rng = np.random.default_rng(11)

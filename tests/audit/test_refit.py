@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -158,3 +159,57 @@ def test_without_a_fit_or_outcomes_there_is_a_reason() -> None:
     few = refit(_context(_by_x), is_train & (np.arange(1_200) < 5), ~is_train)
     assert isinstance(few, NotEnough)
     assert "too few outcomes" in few.reason
+
+
+def test_outcomes_in_one_file_alone_give_a_reason() -> None:
+    """Frames hold what both files have: without the outcome there is nothing to fit to, wherever rows come from."""
+    context = _context(_by_x)
+    assert context.train is not None
+    alone = replace(context, train=replace(context.train, table=context.train.table.drop_columns(["outcome"])))
+    is_train = pooled(alone).is_train
+    found = refit(alone, ~is_train & (np.arange(1_200) % 2 == 0), ~is_train & (np.arange(1_200) % 2 == 1))
+    assert found == NotEnough("the outcome is in one of the files alone", 1, 2)
+
+
+def test_rows_without_an_outcome_are_not_counted_as_fitted_to() -> None:
+    """Of 600 training rows the 100 without an outcome are left out of the fit and of its size."""
+    context = _context(_by_x)
+    assert context.train is not None
+    outcomes = np.where(np.arange(600) < 100, np.nan, context.train.outcomes)
+    gaps = replace(context, train=replace(context.train, outcomes=outcomes))
+    is_train = pooled(gaps).is_train
+    measured = refit(gaps, is_train, ~is_train)
+    assert isinstance(measured, Measured)
+    assert measured.n_fitted == 500
+
+
+def test_a_feature_whose_name_begins_like_a_class_score_is_fitted_to() -> None:
+    """A column scores.CLASS is a score where there are classes; of any other task it is a feature like others."""
+    context = _context(None)
+    assert context.train is not None
+    named = [side.table.append_column("scores.maths", side.table["x"]) for side in (context.train, context.validation)]
+    seen: list[str] = []
+
+    def fit(train: pd.DataFrame, asked: pd.DataFrame) -> Any:
+        seen.extend(train.columns)
+        return asked["scores.maths"]
+
+    both = replace(
+        context,
+        train=replace(context.train, table=named[0]),
+        validation=replace(context.validation, table=named[1]),
+        fit_with=fit,
+    )
+    is_train = pooled(both).is_train
+    assert isinstance(refit(both, is_train, ~is_train), Measured)
+    assert "scores.maths" in seen
+
+
+def test_a_class_of_one_entity_alone_gives_no_interval() -> None:
+    """Without that entity there is no area at all: one half in its place would be a number out of nothing."""
+    context = _context(_by_x)
+    groups = np.where(context.validation.outcomes == 1.0, np.uint64(1), np.arange(600, dtype=np.uint64) + 2)
+    one = replace(context, validation=replace(context.validation, groups=groups.astype(np.uint64)))
+    is_train = pooled(one).is_train
+    found = refit(one, is_train, ~is_train)
+    assert found == NotEnough("one group of entities holds all outcomes, or all of a class", 1, 2)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from sentinel.audit.checks import copies
+from sentinel.audit.files.columns import AuditColumns
+from sentinel.audit.files.rows import RowDecoder
+from sentinel.config.model import Model
 from tests.audit.frames import look, rows
 
 TRAIN = rows(600, 1)
@@ -19,3 +24,11 @@ def test_a_column_that_one_file_lacks_hides_no_copy(value: float | str, side: st
     validation = COPIES.assign(fold=value) if side == "validation" else COPIES
     (finding,) = look(copies, validation, train).findings
     assert finding.n_rows == len(COPIES)
+
+
+def test_a_missing_outcome_is_not_of_a_class_called_none() -> None:
+    """A hole among numbered classes is not known, and a class may have any name."""
+    columns = AuditColumns(numeric=(), categorical=(), outcome="outcome")
+    decoder = RowDecoder(Model(name="m", version="1", task="multiclass"), columns, ("None", "1"))
+    decoded = decoder.decode(pa.table({"outcome": [1.0, np.nan]}), "validation", np.arange(2))
+    np.testing.assert_array_equal(decoded.outcomes, [1.0, np.nan])

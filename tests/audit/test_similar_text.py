@@ -123,13 +123,23 @@ def test_batches_do_not_matter() -> None:
     assert one == other
 
 
-@pytest.mark.parametrize("values", [[None], [""], ["  "], ["same"], ["x" * 50_000], ["\0\ud7ff🙂"]])
-def test_odd_texts_are_clear(values: list[str | None]) -> None:
-    """Null, empty, constant, huge and strange texts raise no alarm and no error."""
+@pytest.mark.parametrize(
+    ("value", "state"),
+    [
+        (None, "not_checked"),
+        ("", "not_checked"),
+        ("  ", "not_checked"),
+        ("same", "clear"),
+        ("x" * 50_000, "clear"),
+        ("\0\ud7ff🙂", "clear"),
+    ],
+)
+def test_odd_texts_raise_no_alarm(value: str | None, state: str) -> None:
+    """Null and empty texts are not checked; constant, huge and strange ones raise no alarm and no error."""
     train, validation, _ = _frames(7)
-    train = train[:200].assign(body=pd.Series(values * 200, dtype=object))
-    validation = validation[:100].assign(body=pd.Series(values * 100, dtype=object))
-    assert _look(train, validation).state in ("clear", "not_checked")
+    train = train[:200].assign(body=pd.Series([value] * 200, dtype=object))
+    validation = validation[:100].assign(body=pd.Series([value] * 100, dtype=object))
+    assert _look(train, validation).state == state
 
 
 def test_what_cannot_be_checked_says_why() -> None:

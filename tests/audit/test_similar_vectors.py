@@ -127,20 +127,20 @@ def test_bad_vectors_are_counted_apart() -> None:
 
 
 @pytest.mark.parametrize(
-    "vectors",
+    ("vectors", "state"),
     [
-        np.ones((300, D)),
-        np.zeros((300, D)),
-        np.full((300, D), np.nan),
-        [None] * 300,
-        [[]] * 300,
-        np.ones((300, 1)),
-        ["a word"] * 300,
+        (np.ones((300, D)), "clear"),
+        (np.zeros((300, D)), "not_checked"),
+        (np.full((300, D), np.nan), "not_checked"),
+        ([None] * 300, "not_checked"),
+        ([[]] * 300, "not_checked"),
+        (np.ones((300, 1)), "not_checked"),
+        (["a word"] * 300, "not_checked"),
     ],
 )
-def test_odd_columns_raise_no_alarm(vectors: Any) -> None:
-    """Constant, zero, missing, empty, one-number and wordy columns are clear or not checked."""
-    assert _look(list(vectors), list(vectors)[:200]).state in ("clear", "not_checked")
+def test_odd_columns_raise_no_alarm(vectors: Any, state: str) -> None:
+    """A constant column is clear; of zero, missing, empty, one-number and wordy ones nothing can be compared."""
+    assert _look(list(vectors), list(vectors)[:200]).state == state
 
 
 def test_batches_do_not_matter() -> None:

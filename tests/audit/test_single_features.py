@@ -137,6 +137,7 @@ def test_of_a_number_the_concordance_counts(noise: float, severities: list[str])
         pair.append(frame.assign(outcome=y, leak=y + noise * frame["noise"]).drop(columns=["x", "noise"]))
     result = look(single_features, *pair, task="regression")
     assert [one.severity for one in result.findings if one.severity != "info"] == severities
+    assert "AUC" not in " ".join([result.detail, *(one.title + one.detail for one in result.findings)])
 
 
 def test_of_classes_the_one_that_it_tells_best_counts() -> None:
@@ -149,6 +150,7 @@ def test_of_classes_the_one_that_it_tells_best_counts() -> None:
         pair.append(frame.drop(columns=["score", "x"]).assign(outcome=np.array(list("abc"))[y], leak=leak, **scores))
     (finding,) = look(single_features, *pair, task="multiclass").findings
     assert (finding.severity, finding.columns) == ("critical", ("leak",))
+    assert "share of entropy explained" in finding.detail  # information value is a measure of two classes
 
 
 @pytest.mark.parametrize("column", [np.nan, np.inf, -np.inf, 1.0, 1e308])

@@ -82,6 +82,13 @@ def test_what_is_missing_is_said() -> None:
     assert _check(_frame(1), nothing).state in ("clear", "not_checked")
 
 
+def test_columns_of_too_many_words_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A column with more words than are compared is said to be passed over, and not to be compared."""
+    monkeypatch.setattr(spellings, "MOST_WORDS", 3)
+    result = _check(_frame(1), _frame(2))
+    assert result.detail.startswith("0 categories of 3,000 validation rows compared, 1 of too many words passed over;")
+
+
 def test_no_word_is_repeated() -> None:
     """Neither spelling stands anywhere in the report."""
     train, validation = _frame(1), _frame(2)

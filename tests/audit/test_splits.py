@@ -150,7 +150,7 @@ def test_a_delay_too_long_for_a_gap_is_said() -> None:
 
 
 def test_a_handful_of_rows_gets_no_proposal() -> None:
-    """Fewer rows than two for each fold cannot be split."""
+    """Fewer rows than two for each part of a split by time cannot be split."""
     assert _propose(rows(8, 1), None).splits == ()
 
 
@@ -175,3 +175,13 @@ def test_the_metric_under_each_split_is_measured() -> None:
     assert [len(side) for side in folds[0]] == [N, N]
     answers = {item.question: item for item in report.checklist}
     assert answers["Does a stricter split of the same rows, by the same fit, give as good a metric?"].answer == "no"
+
+
+def test_a_fold_that_could_not_be_measured_is_said() -> None:
+    """Outcomes of one class in the last fold: four of five are measured, and the mean is not passed off as of all."""
+    frame = rows(1_200, 6).drop(columns="outcome_at")
+    frame.loc[1_000:, "outcome"] = 0
+    split = _by(_propose(frame, None, fit_with=fit))["time"]
+    assert split.metric is not None
+    assert len(split.folds) == 4
+    assert split.why.endswith(" Of 5 folds 4 could be measured.")

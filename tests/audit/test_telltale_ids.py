@@ -145,8 +145,10 @@ def test_numbers_and_classes_are_outcomes_as_well() -> None:
     """Files sorted by a number, or class by class, are found."""
     frame = files(10)[0]
     numbers = frame.assign(outcome=np.sort(frame["x"])).drop(columns="x")
-    (finding,) = look(telltale_ids, numbers, task="regression").findings
+    result = look(telltale_ids, numbers, task="regression")
+    (finding,) = result.findings
     assert finding.cause == "data_quality_fault"
+    assert "AUC" not in finding.title + finding.detail + result.detail  # of a number it is the concordance
     scores = {f"scores.{name}": 1 / 3 for name in "abc"}
     words = frame.drop(columns="score").assign(outcome=np.repeat(list("abc"), N // 3), **scores)
     (finding,) = look(telltale_ids, words, task="multiclass").findings

@@ -143,6 +143,14 @@ def test_slices_that_cannot_be_cut(tmp_path: Path, item: str | SliceBins | list[
     assert message in str(caught.value)
 
 
+def test_a_cross_with_a_category_that_no_row_has(tmp_path: Path) -> None:
+    """A column of nulls that is said to be a category has no values, and neither has a slice that crosses it."""
+    frame = scored_rows(200).assign(note=None)
+    model = Model(name="m", version="1", slices=[["region", "note"]], features={"note": Feature(kind="categorical")})
+    (crossed,) = [spec for spec in _build(frame, tmp_path, model).layout.slices if spec.name == "region*note"]
+    assert crossed.values == ()
+
+
 def test_features_are_what_the_configuration_and_the_types_say(tmp_path: Path) -> None:
     """Overrides hold; identifiers, lists and times are left out, with a reason."""
     frame = scored_rows()

@@ -228,6 +228,14 @@ def test_oversampling_shows_in_the_rarer_class(tmp_path: Path) -> None:
     assert _found(stated)["oversampled_before_split"] == "critical"
 
 
+@pytest.mark.parametrize("outcome", [None, 1])
+def test_oversampling_is_not_known_without_training_rows_of_both_classes(tmp_path: Path, outcome: int | None) -> None:
+    """Without outcomes, or with those of one class alone, there is nothing to compare: no share is claimed."""
+    train = _earlier()
+    one_sided = train.drop(columns="outcome") if outcome is None else train[train["outcome"] == outcome]
+    assert _build(tmp_path, scored_rows(), one_sided).meta.static.oversampled_ratio is None
+
+
 def test_candidates_and_their_optimism(tmp_path: Path) -> None:
     """A hundred candidates gain 2.5 standard errors times the root of one half; uncorrelated ones more."""
     manifest = "candidates: 100\ncandidates_correlation: "

@@ -229,6 +229,8 @@ def test_outcomes_missing() -> None:
     (alert,) = of(after(*[(evaluation, verdict, counts)] * 3), "SentinelOutcomesMissing")
     assert "do the ids agree?" in alert.summary
     assert of(after(*[(evaluation, verdict, {**counts, "joined": 1})] * 3), "SentinelOutcomesMissing") == []
+    (silent,) = of(after(*[(evaluation, verdict, {**counts, "waiting_outcomes": 0})] * 3), "SentinelOutcomesMissing")
+    assert silent.summary.endswith("; what reports them may be late, broken, or keyed by other ids")
 
 
 def test_bad_slice_alone_is_raised() -> None:
@@ -242,6 +244,8 @@ def test_bad_slice_alone_is_raised() -> None:
     counts = {"predictions": 8_000, "joined": 8_000}
     found = conditions(evaluation, diagnose(evaluation, side, counts), counts)
     assert [(c.name, c.slice) for c in found] == [("SentinelSliceGap", "region=v2")]
+    assert "a leak that only this slice has" in found[0].summary
+    assert "one of" not in found[0].summary
     assert not any(c.name == "SentinelSliceGap" for c in conditions(*BAD))
 
 
@@ -259,7 +263,7 @@ def test_a_discovered_slice_is_news_and_no_more() -> None:
     (found,) = conditions(evaluation, verdict, counts)
     assert (found.name, found.severity, found.metric) == ("SentinelSliceGap", "info", "log_loss")
     assert found.slice == "x1=[0.2,0.3)"
-    assert "the slice was found, not configured" in found.summary
+    assert "the slice was found, not configured; it could be a leak" in found.summary
     assert leakage_probability(verdict) < 0.5
 
 

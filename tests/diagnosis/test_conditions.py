@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from sentinel.config.alerts import Alerts
-from sentinel.diagnosis.conditions import Condition, conditions
+from sentinel.diagnosis.conditions import Condition, conditions, rivals
 from sentinel.diagnosis.report import Cause, Verdict
 from sentinel.diagnosis.verdict import diagnose
 from sentinel.evaluation.evaluate import evaluate
@@ -103,6 +103,25 @@ def test_a_drift_says_nothing_of_weeks() -> None:
     assert "week" not in raised["SentinelLeakageSuspected"].summary
 
 
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        (
+            {"concept_drift": 0.04, "train_serve_skew": 0.009, "none": 0.02},
+            "could also be concept_drift (4%) or none (2%)",
+        ),
+        ({"concept_drift": 0.04, "train_serve_skew": 0.004}, "could also be concept_drift (4%)"),
+        ({"train_serve_skew": 0.009}, "no other cause is as likely as 1%"),
+    ],
+)
+def test_only_causes_worth_naming_are_rivals(others: dict[str, float], told: str) -> None:
+    """The two likeliest, none of them below a hundredth: nobody looks into a cause of 0 %."""
+    verdict = _leaking()
+    sure = dict.fromkeys(verdict.probabilities, 0.0) | others
+    sure["target_leakage"] = 1.0 - sum(others.values())
+    assert rivals(msgspec.structs.replace(verdict, probabilities=sure)) == told
+
+
 def _leaking() -> Verdict:
     verdict = diagnose(QUIET, BASELINE, COUNTS)
     leak = dict.fromkeys(verdict.probabilities, 0.0) | {"target_leakage": 0.8, "train_serve_skew": 0.2}
@@ -116,6 +135,15 @@ def test_a_change_warns_by_ranking_and_informs_by_loss(alarm: bool, loss_alarm: 
     raised = _raised(msgspec.structs.replace(QUIET, change=change))["SentinelPerformanceChanged"]
     assert raised.severity == severity
     assert "2026-12-01T00:00:00Z" in raised.summary
+
+
+def test_a_change_says_by_how_much() -> None:
+    """What ranking has lost since, not only what it is short of offline."""
+    change = Change(none=0.0, launch=0.1, later=0.9, onset="2026-12-01T00:00:00Z", alarm=True, drop=0.08)
+    summary = _raised(msgspec.structs.replace(QUIET, change=change))["SentinelPerformanceChanged"].summary
+    assert summary.startswith(
+        "ranking has become worse by 0.080 AUC since launch, likeliest since 2026-12-01T00:00:00Z"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,7 +170,10 @@ def test_a_backfill_that_differs_whatever_the_outcome_is_no_future() -> None:
 def test_drift_of_scores_warns_and_of_features_informs() -> None:
     """A feature moves in two harmless streams of three; decisions hang on the scores."""
     assert _raised(_with_feature(drift=DRIFT))["SentinelDrift"].severity == "info"
-    moved = msgspec.structs.replace(QUIET, score_drift=DRIFT)
-    assert _raised(moved)["SentinelDrift"].severity == "warning"
+    moved = _raised(msgspec.structs.replace(QUIET, score_drift=DRIFT))["SentinelDrift"]
+    assert moved.severity == "warning"
+    assert moved.summary.endswith(
+        "the scores (0.40); alone it costs nothing; it could be a fault in the data, or the season"
+    )
     slight = msgspec.structs.replace(DRIFT, excess_psi=0.15)
     assert "SentinelDrift" not in _raised(_with_feature(drift=slight))

@@ -12,7 +12,7 @@ from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import gather
 from sentinel.diagnosis.signatures import Signal, read_signals
 from sentinel.evaluation.findings import Calibration, Change, LaunchWindow, Maturity, Overlap, Shift, Value
-from sentinel.evaluation.performance import INTERVAL_REACH
+from sentinel.stats.intervals import INTERVAL_REACH
 from tests.diagnosis.test_mix import split, valued
 from tests.evaluation.worlds import Meta
 
@@ -51,8 +51,10 @@ def test_the_gap_is_read() -> None:
 
 @pytest.mark.parametrize(("gap", "size"), [(0.9, 3.0), (0.01, math.log2(0.2)), (-0.2, math.log2(0.2)), (None, None)])
 def test_the_size_of_a_gap_has_bounds(gap: float | None, size: float | None) -> None:
-    """Eight times .05 is the most, .01 the least, and no gap has no size."""
-    assert of_gap(gap=gap)["gap_size"].value == (None if size is None else pytest.approx(size))
+    """Eight times .05 is the most, .01 the least, and no gap has no size, nor words for one."""
+    found = of_gap(gap=gap)
+    assert found["gap_size"].value == (None if size is None else pytest.approx(size))
+    assert (found["gap_in_offline_errors"].words is None) is (gap is None)
 
 
 def test_the_launch_is_read() -> None:
@@ -120,14 +122,35 @@ def test_the_onset_is_told(launch: float, later: float, since: str) -> None:
     told = f"a gap from launch has probability {launch:.2f}, one that began later {later:.2f}{since}"
     assert found["launch_rather_than_later"].words == told
     assert found["change_evidence"].value == pytest.approx(math.log(4.0))
-    assert found["change_evidence"].words == "performance changed after launch: +0.080 AUC less after it than before"
+
+
+@pytest.mark.parametrize(
+    ("evidence", "alarm", "drop", "words"),
+    [
+        (9.0, True, 0.08, "performance changed after launch: AUC -0.080 since"),
+        (9.0, True, None, "performance changed after launch"),
+        (
+            3.0,
+            False,
+            0.08,
+            "performance may have changed after launch, log evidence 3.0, not proven: AUC -0.080 since",
+        ),
+        (-2.0, False, None, "no change after launch shows: log evidence -2.0"),
+        (None, False, None, None),
+    ],
+)
+def test_a_change_is_told_as_surely_as_it_is_known(
+    evidence: float | None, alarm: bool, drop: float | None, words: str | None
+) -> None:
+    """Little evidence of a change speaks for a leak: its words must not say that there was one."""
+    change = Change(none=0.4, launch=0.3, later=0.3, drop=drop, log_evidence=evidence, alarm=alarm)
+    assert read(change=change)["change_evidence"].words == words
 
 
 def test_the_onset_is_no_surer_than_its_model() -> None:
-    """Below .002 a probability counts as that; without a drop the words end before it."""
+    """Below .002 a probability counts as that."""
     found = read(change=Change(none=0.0, launch=1.0, later=0.0))
     assert found["launch_rather_than_later"].value == pytest.approx(math.log(500.0))
-    assert found["change_evidence"].words == "performance changed after launch"
     assert read(change=Change(none=1.0, launch=0.0, later=0.0))["launch_rather_than_later"].value == 0.0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from sentinel.diagnosis.own_metrics import own_findings, raised, wishes
+from sentinel.diagnosis.own_metrics import describe_gap, own_findings, raised, wishes
 from sentinel.evaluation.findings import Calibration, Evaluation, Finding, Value
 from tests.exposition.reports import report
 
@@ -68,6 +68,19 @@ def test_a_slice_is_not_all_traffic() -> None:
     """Findings of slices and quiet findings raise nothing."""
     sliced = msgspec.structs.replace(finding("ndcg", alarm=True), slice="region=EU")
     assert raised(evaluation(finding("ndcg"), finding("mrr"), sliced)) == ()
+
+
+@pytest.mark.parametrize(
+    ("gap", "lower", "upper", "told"),
+    [
+        (0.1, 0.05, 0.15, "worse by 0.100 (95 % 0.050 to 0.150 at every look)"),
+        (-0.1, -0.15, 0.05, "better by 0.100 (95 % -0.050 to 0.150 at every look)"),
+    ],
+)
+def test_a_gap_is_told_by_its_way(gap: float, lower: float, upper: float, told: str) -> None:
+    """Live that is better than offline is not "worse by" a negative number; the bounds turn with it."""
+    found = msgspec.structs.replace(finding("ndcg"), gap=gap, lower=lower, upper=upper)
+    assert describe_gap(found).endswith(f"offline on 1000 rows: {told}")
 
 
 def test_wishes_name_what_is_too_small() -> None:

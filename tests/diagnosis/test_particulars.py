@@ -43,7 +43,7 @@ def test_the_start_is_told_where_one_is_likely() -> None:
     )  # fmt: skip
     assert list(particulars.onset(late)) == [
         "after launch (90%), likeliest at 2026-01-09T00:00:00Z, between 2026-01-08T00:00:00Z and "
-        "2026-01-10T00:00:00Z; +0.080 since"
+        "2026-01-10T00:00:00Z; AUC -0.080 since"
     ]
     assert list(particulars.onset(Change(none=0.9, launch=0.05, later=0.05))) == []
     assert list(particulars.onset(None)) == []

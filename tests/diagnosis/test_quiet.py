@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sentinel.baseline.evidence import StaticEvidence
 from sentinel.config.alerts import Alerts
 from sentinel.diagnosis.evidence import HINT, LEVEL_SHIFT, RATE_SHIFT, Evidence, gather
+from sentinel.diagnosis.missing import evidence_for
 from sentinel.diagnosis.quiet import (
     COPIES,
     EVIDENT,
@@ -64,6 +65,24 @@ def test_what_cannot_be_excluded_is_insufficient_evidence() -> None:
     probabilities, _ = assess(evidence(excludes=False))
     rest = math.exp(-UNKNOWN) + N_OTHERS * math.exp(RARE - UNKNOWN)
     assert probabilities[Cause.INSUFFICIENT_EVIDENCE] == pytest.approx(1 / (1 + rest))
+
+
+@pytest.mark.parametrize(
+    ("detectable", "log_evidence", "wish"),
+    [
+        (9.0, 0.0, "can show a gap of 9.000 AUC, 0.070 is wanted"),
+        (0.0, HINT, "hint at a gap, and neither prove nor exclude one"),
+        (0.0, 0.0, None),
+    ],
+)
+def test_only_what_is_lacking_is_wanted(detectable: float, log_evidence: float, wish: str | None) -> None:
+    """Outcomes that could show any gap worth knowing, but hint at one, are not said to show too little."""
+    found = evidence(excludes=False)
+    headline = msgspec.structs.replace(found.headline, log_evidence=log_evidence)
+    found = replace(found, detectable=detectable, headline=headline)
+    wishes = evidence_for(Cause.INSUFFICIENT_EVIDENCE, found, {"predictions": 5_000, "joined": 5_000})
+    told = [one for one in wishes if one.startswith("more outcomes")]
+    assert [one.endswith(wish) for one in told] == [True] if wish else not told
 
 
 def beside(one: Evidence, metric: str) -> Evidence:

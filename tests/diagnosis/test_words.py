@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from sentinel import cli
-from sentinel.diagnosis.report import BaselineReference, Report, from_json, report_schema, to_json
+from sentinel.diagnosis.report import BaselineReference, Cause, Report, SecondCause, from_json, report_schema, to_json
 from sentinel.diagnosis.words import WIDTH, explain
 from sentinel.simulation import SCENARIOS
 from tests.diagnosis.streams import watch
@@ -68,6 +68,18 @@ def test_a_slice_that_was_found_says_so() -> None:
     found = msgspec.structs.replace(gap, slice="tenure_days=[0,30)", alarm=True, discovered=True)
     words = explain(msgspec.structs.replace(base, findings=(*base.findings, found)))
     assert "tenure_days=[0,30) (found, not configured), log_loss:" in " ".join(words.split())
+
+
+def test_a_second_cause_is_told() -> None:
+    """What the first cause leaves is named below it, with its meaning."""
+    base = report("clean")
+    second = SecondCause(cause=Cause.LABEL_SHIFT, probability=0.4)
+    words = explain(msgspec.structs.replace(base, verdict=msgspec.structs.replace(base.verdict, second=second)))
+    told = "Beside it: label_shift (40%): outcomes became more or less frequent; the ranking is as good as it was"
+    assert told in " ".join(words.split())
+    assert "Beside it" not in explain(
+        msgspec.structs.replace(base, verdict=msgspec.structs.replace(base.verdict, second=None))
+    )
 
 
 def test_control_characters_are_not_printed() -> None:

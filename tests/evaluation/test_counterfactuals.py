@@ -114,6 +114,14 @@ def test_live_traffic_that_is_too_little_is_a_reason() -> None:
     assert found["duplicates"].explained is None
 
 
+def test_entities_that_are_seldom_named_are_a_reason() -> None:
+    """All offline rows name theirs, 300 of 1,000 live ones: it takes half as many, and that number is told."""
+    live = _rows(14, 1_000, 0.0, 0.9, 0.75, SEEN_ENTITY)
+    live["marks"][300:] = 0
+    found = _judge(_rows(13, 4_000, 0.3, 0.95, 0.75, SEEN_ENTITY), live)["groups"]
+    assert found.corrected.reason == "too few live predictions name an entity: 300 of the 500 it takes"
+
+
 def test_rows_that_are_all_seen_leave_nothing_to_compare() -> None:
     """No validation row is new to training: what would be left is unknown, and said to be."""
     offline = _rows(15, 4_000, 1.0, 0.95, 0.75, SEEN_ROW)

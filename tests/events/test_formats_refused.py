@@ -157,6 +157,13 @@ REFUSED: dict[str, tuple[dict[str, Any], object, dict[str, str], Reason, str]] =
         Reason.WRONG_TYPE,
         "the raw contents of inputs[0] have 4 bytes, and its shape says 16",
     ),
+    "two_signs": (  # Protobuf's JSON writes int64 as text; this looks like one
+        RECORD,
+        record(tensor(), {"outputs": [{"name": "y", "shape": [1], "contents": {"int64_contents": ["--5"]}}]}),
+        {},
+        Reason.WRONG_TYPE,
+        "row 0 of the response is a text of 3 characters, not a number",
+    ),
     "seldon_type": (SELDON, {}, {"type": "x", "requestid": "r"}, Reason.UNKNOWN_KIND, "the message's type is 'x', not"),
     "seldon_no_id": (
         SELDON,

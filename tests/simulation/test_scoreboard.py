@@ -92,10 +92,10 @@ def test_what_is_as_sure_as_it_is_right_has_no_calibration_error() -> None:
     assert expected_calibration_error(confidence, right) == pytest.approx(0.0, abs=1e-12)
 
 
-def test_nothing_sure_is_nothing_wrong() -> None:
-    """Without a confident verdict the coverage is 0 and no wrong one is claimed."""
+def test_nothing_sure_is_neither_right_nor_wrong() -> None:
+    """Without a confident verdict their share is 0, and how many are right is not known."""
     found = quality([judged(LEAK, {LEAK: 0.5})])
-    assert (found.confident, found.confident_right) == (0.0, 1.0)
+    assert (found.confident, found.confident_right) == (0.0, None)
 
 
 @pytest.mark.parametrize("said", [LEAK, CONCEPT])

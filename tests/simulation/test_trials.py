@@ -249,6 +249,14 @@ def test_copies_are_copies() -> None:
     assert abs(simulated.truth.honest_auc - simulated.truth.online_auc) < 0.06  # four standard errors
 
 
+def test_honest_auc_is_that_of_the_first_cause_alone() -> None:
+    """Copies that come on top of another leak do not make the estimate without them the honest one of that leak."""
+    plan = plan_trial("customers", "target_leakage", variant="null", seed=1)
+    plan = replace(plan, second_cause="duplicate_leakage", nuisances=Nuisances(**{**PLAIN, "n_stream": 500}))
+    truth = play(plan).truth
+    assert (truth.second_cause, truth.honest_auc) == ("duplicate_leakage", None)
+
+
 @pytest.mark.parametrize("variant", VARIANTS["label_shift"])
 def test_label_shift_changes_the_rate_and_not_the_ranking(variant: str) -> None:
     """After the onset positives are as much more common as stated; the AUC stays within four standard errors."""

@@ -7,18 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sentinel.stats.arrays import Integers
 from sentinel.stats.contingency import independence_p_values
-from sentinel.stats.paired import FEWEST_PER_CLASS, I64, growth_p_values, paired_contrast
+from sentinel.stats.paired import FEWEST_PER_CLASS, growth_p_values, paired_contrast
 
 
-def counted(first: I64, second: I64, outcome: I64) -> I64:
+def counted(first: Integers, second: Integers, outcome: Integers) -> Integers:
     """One table of the rows."""
     table = np.zeros((1, 2, 2, 2), np.int64)
     np.add.at(table[0], (first, second, outcome), 1)
     return table
 
 
-def area(bit: I64, outcome: I64) -> float:
+def area(bit: Integers, outcome: Integers) -> float:
     """Share of pairs that the bit ranks rightly, ties by half."""
     lead = bit[outcome == 1][:, None] - bit[outcome == 0][None]
     return float(((lead > 0) + 0.5 * (lead == 0)).mean())

@@ -35,7 +35,7 @@ _ROUNDING: Final = 1e-3
 
 
 def start(context: Context) -> Check | CheckResult:
-    """Needs outcomes, features and a task of classes or numbers."""
+    """Needs features and a task of classes or numbers; whether there are outcomes shows with the rows."""
     if context.model.task not in METRICS:
         return not_checked(NAME, f"outcomes of a {context.model.task} are not compared row by row", "another task")
     if not context.columns.features:
@@ -44,7 +44,7 @@ def start(context: Context) -> Check | CheckResult:
 
 
 class _Conflicts:
-    """Counts outcomes of all inputs: 40 bytes for each of at most 200,000 cells of either file."""
+    """Counts outcomes of all inputs: 32 bytes for each of some 200,000 cells at most."""
 
     def __init__(self, context: Context) -> None:
         self._metric = METRICS[context.model.task]
@@ -75,7 +75,7 @@ class _Conflicts:
         outcomes = rows.outcomes[known]
         is_class = self._metric != "rmse"
         codes = outcomes.astype(np.int64) if is_class else np.zeros(len(outcomes), np.int64)
-        cells.add(rows.prints[known], codes, outcomes, rows.numbers[known])
+        cells.add(rows.prints[known], codes, rows.numbers[known])
 
     def result(self) -> CheckResult:
         """Name the conflicts within either file and across, and the ceiling if a metric is above it."""
@@ -90,6 +90,8 @@ class _Conflicts:
         both.merge(self._train)
         both.merge(self._validation)
         every = _Twins.of(both)
+        if not every.n:
+            return not_checked(NAME, "no row that was looked at has an outcome", "rows with outcomes")
         seen = {"training": train, "validation": validation, "both": every}
         if every.n_pairs >= FEWEST_PAIRS and every.conflict_share >= NOTEWORTHY:
             findings.append(_finding(seen, bound, self._pairs()))
@@ -99,8 +101,8 @@ class _Conflicts:
 
     def _pairs(self) -> tuple[RowPair, ...]:
         """Validation rows with a training row of the same inputs and another outcome: the first row of each."""
-        prints, codes, _, _, _, first = self._train.counted()
-        asked, theirs, _, _, _, numbers = self._validation.counted()
+        prints, codes, _, first = self._train.counted()
+        asked, theirs, _, numbers = self._validation.counted()
         if not len(prints):
             return ()
         pairs = []
@@ -136,7 +138,7 @@ class _Twins:
     @classmethod
     def of(cls, cells: Cells) -> _Twins:
         """Count."""
-        prints, codes, n, _, _, _ = cells.counted()
+        prints, codes, n, _ = cells.counted()
         if not len(prints):
             return cls(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
         begins = np.flatnonzero(np.append(True, prints[1:] != prints[:-1]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -115,7 +115,7 @@ class _Constants:
         for file, seen in (("training", train), ("validation", validation)):
             if seen.outcomes.n >= FEWEST and seen.outcomes.is_constant and self._outcome is not None:
                 findings.append(self._useless(self._outcome, f"all outcomes of the {file} rows are the same"))
-        if validation.scores.n >= FEWEST and validation.scores.is_constant and self._score is not None:
+        if validation.has_constant_scores and self._score is not None:
             findings.append(self._useless(self._score, "all scores of the validation rows are the same"))
         return findings
 
@@ -163,15 +163,16 @@ class _Seen:
     high: F64
     first: U64
     last: U64
-    outcomes: _Range
-    scores: _Range
+    outcomes: _Range = field(default_factory=_Range)
+    scores: list[_Range] = field(default_factory=list)
+    """Of several classes one for each; empty before the first rows with a score."""
 
     @classmethod
     def none(cls, n_numeric: int, n_categorical: int) -> _Seen:
         low, high = np.full(n_numeric, np.inf), np.full(n_numeric, -np.inf)
         largest = np.uint64(np.iinfo(np.uint64).max)
         first, last = np.full(n_categorical, largest, np.uint64), np.zeros(n_categorical, np.uint64)
-        return cls(0, np.zeros(n_numeric + n_categorical, np.int64), low, high, first, last, _Range(), _Range())
+        return cls(0, np.zeros(n_numeric + n_categorical, np.int64), low, high, first, last)
 
     def add(self, rows: AuditRows) -> None:
         if not len(rows):
@@ -187,7 +188,10 @@ class _Seen:
         self.last = np.maximum(self.last, rows.categories.max(axis=1))
         self.outcomes.add(rows.outcomes)
         if rows.scores is not None:
-            self.scores.add(rows.scores if rows.scores.ndim == 1 else rows.scores[:, 0])
+            columns = rows.scores.reshape(len(rows), -1).T
+            self.scores = self.scores or [_Range() for _ in columns]
+            for one, values in zip(self.scores, columns, strict=True):
+                one.add(values)
 
     def merge(self, other: _Seen) -> None:
         self.n += other.n
@@ -195,7 +199,13 @@ class _Seen:
         self.low, self.high = np.fmin(self.low, other.low), np.fmax(self.high, other.high)
         self.first, self.last = np.minimum(self.first, other.first), np.maximum(self.last, other.last)
         self.outcomes.merge(other.outcomes)
-        self.scores.merge(other.scores)
+        self.scores = self.scores or [_Range() for _ in other.scores]
+        for one, another in zip(self.scores, other.scores, strict=False):  # the other may have seen no row
+            one.merge(another)
+
+    @property
+    def has_constant_scores(self) -> bool:
+        return bool(self.scores) and all(one.n >= FEWEST and one.is_constant for one in self.scores)
 
     def constant(self) -> Bool:
         """Which columns have one value, or none; a value and holes beside it are two."""

@@ -66,7 +66,7 @@ class _Copies:
         copied, at = self._find(rows.prints)
         self._n += len(rows)
         self._n_copied += int(copied.sum())
-        self._validation.add(rows.prints, np.zeros(len(rows), np.int64), np.zeros(len(rows)), rows.numbers)
+        self._validation.add(rows.prints, np.zeros(len(rows), np.int64), rows.numbers)
         if self._tally is not None:
             self._tally.add(rows, copied)
         for row in np.flatnonzero(copied)[:MOST_ROWS].tolist():

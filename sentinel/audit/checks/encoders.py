@@ -76,9 +76,11 @@ class _Encoders:
         n_words += sum(len(some.words) for some in train.tokens.values())
         new = sum(some.n_others for some in validation.categories.values())
         passed = sum(some.n_passed_over for some in train.tokens.values())
+        unread = sum(len(some) for some in self._stated.values()) - len(seen)
         detail = (
             f"{len(seen)} encoders, {n_words:,} words looked up; {new:,} categorical values of validation rows are "
             f"unknown to them{f'; {passed:,} tokens of several words were passed over' if passed else ''}"
+            f"{f'; {unread} more that are stated could not be looked up' if unread else ''}"
         )
         return found(NAME, findings, detail)
 

@@ -238,4 +238,4 @@ def _overview(context: Context, given: Attributions, told: list[_Told]) -> Findi
 
 def _exemplars(context: Context, given: Attributions, one: _Told, note: str) -> tuple[RowPair, ...]:
     numbers = context.validation.numbers[given.places[list(one.group.exemplars)]]
-    return tuple(RowPair(validation=int(number), note=note) for number in numbers)
+    return tuple(RowPair(validation=int(number), similarity=0.0, note=note) for number in numbers)

@@ -180,7 +180,6 @@ class _FeatureSelection:
             detail=f"{what} {self._strengths(verdict)}".strip(),
             mend=_MEND,
             columns=names,
-            chance=None,
             no_inflation="only a fit anew with the features that training rows choose shows what it costs",
         )
 

@@ -68,6 +68,7 @@ class _Lateness:
     n_train_late: int = 0
 
     def merge(self, other: _Lateness) -> None:
+        """Take in what another saw of the validation rows."""
         self.n += other.n
         self.n_late += other.n_late
         self.signal.merge(other.signal)

@@ -136,7 +136,7 @@ class _FitStatistics:
 
     def _proof(self, names: tuple[str, ...], words: str) -> Finding:
         moves = [_moved(self._train[name], self._validation[name]) for name in names]
-        by_chance = min((_by_chance(self._train[name], self._validation[name]) for name in names), default=1.0)
+        by_chance = min(_by_chance(self._train[name], self._validation[name]) for name in names)
         chance = f" Other rows of the same kind have such a mean by chance in {by_chance:.1g} of cases."
         return Finding(
             check=NAME,

@@ -111,8 +111,7 @@ class _NearCopies:
         self._n_numeric = len(both.numeric)
         # The rows as they stand in the file are no longer needed, and would go to every worker.
         self._rows = replace(context.validation, table=context.validation.table.select([]))
-        how = scoring(context)
-        self._scoring = how
+        self._scoring = scoring(context)
 
     def train(self, rows: AuditRows) -> None:
         """Look training rows up among those that are looked for."""

@@ -11,7 +11,7 @@ from sentinel.audit.estimates.inflation import N_BUCKETS, buckets_of
 from sentinel.audit.estimates.rescoring import Rescorer
 from sentinel.audit.features.feature_bins import OutcomeKinds, OutcomeTables, plan_bins, plan_kinds
 from sentinel.audit.features.null_marks import NullMark, null_marks
-from sentinel.audit.features.power import MINIMUM, Said, enough, say
+from sentinel.audit.features.power import MINIMUM, Power, enough, say
 from sentinel.audit.files.rows import AuditRows, SideName
 from sentinel.audit.findings import CheckResult, Finding, Inflation, Interval, Severity, found, not_checked
 from sentinel.events.batch import I64
@@ -25,6 +25,7 @@ TELLTALE: Final = 0.9
 STRONG: Final = 0.7
 """AUC that honest absence (a test that was not ordered, no entry at a bureau) hardly reaches."""
 NOTEWORTHY: Final = 0.55
+"""AUC from which missing or not is worth a line."""
 CHANCE: Final = 0.01
 """Of one finding or more among all features that know nothing."""
 PURE: Final = 0.9
@@ -98,7 +99,8 @@ class _Nulls:
         findings = [one for at in looked if (one := self._judge(at, len(looked), ordered)) is not None]
         findings.sort(key=lambda one: one.title)
         detail = f"{len(looked):,} of {len(self._marks):,} marks of missing values set some rows apart"
-        return found(NAME, findings, f"{detail}; reported from an AUC of {NOTEWORTHY} of missing or not")
+        least = f"{'a concordance' if ordered else 'an AUC'} of {NOTEWORTHY}"
+        return found(NAME, findings, f"{detail}; reported from {least} of missing or not")
 
     def _is_mixed(self, at: int) -> bool:
         marked, every = int(self._counts["validation"][at].sum()), int(self._counts["validation"][-1].sum())
@@ -107,17 +109,18 @@ class _Nulls:
     def _judge(self, at: int, n_looks: int, ordered: bool) -> Finding | None:
         mark = self._marks[at]
         tables = [np.stack([c[-1] - c[at], c[at]], axis=1) for c in (self._counts["train"], self._counts["validation"])]
-        said = say(mark.name, *tables, ordered=ordered)
+        power = say(mark.name, *tables, ordered=ordered).validation
+        if power is None:
+            return None
         pure = None if ordered else _pure(tables[0], tables[1])
-        severity = _severity(said, pure, n_looks)
-        return None if severity is None else self._finding(mark, said, pure, severity, tables[1], ordered)
+        severity = _severity(power, pure, n_looks)
+        return None if severity is None else self._finding(mark, power, pure, severity, tables[1], ordered)
 
     def _finding(
-        self, mark: NullMark, said: Said, pure: str | None, severity: Severity, table: I64, ordered: bool
+        self, mark: NullMark, power: Power, pure: str | None, severity: Severity, table: I64, ordered: bool
     ) -> Finding:
         what = "a number that stands for a missing one" if mark.kind == "stand_in" else "missing"
-        power = said.validation
-        bounds = Interval(value=0.5, lower=0.0, upper=1.0) if power is None else power.interval()
+        bounds = power.interval()
         measure = "concordance" if ordered else "AUC"
         detail = (
             f"Whether it is {what} or not ranks the outcomes of validation rows with {measure} {bounds.value:.3f} "
@@ -164,12 +167,12 @@ def _pure(train: I64, validation: I64) -> str | None:
     return None
 
 
-def _severity(said: Said, pure: str | None, n_looks: int) -> Severity | None:
+def _severity(power: Power, pure: str | None, n_looks: int) -> Severity | None:
     if pure is not None:
         return "critical"
-    if said.validation is None or said.validation.p_value() * n_looks > CHANCE:
+    if power.p_value() * n_looks > CHANCE:
         return None
-    lower = said.validation.interval().lower
+    lower = power.interval().lower
     if lower >= TELLTALE:
         return "critical"
     if lower >= STRONG:

@@ -7,7 +7,7 @@ from typing import Final, Self
 import numpy as np
 
 from sentinel.audit.check import Check, Context
-from sentinel.audit.estimates.excess import Excess, excess, grave, worst_of
+from sentinel.audit.estimates.excess import SURE, Excess, excess, grave, worst_of
 from sentinel.audit.estimates.inflation import InflationTally, scoring
 from sentinel.audit.estimates.measured import priced
 from sentinel.audit.files.rows import AuditRows
@@ -43,7 +43,7 @@ def start(context: Context) -> Check | CheckResult:
 
 
 class _Oversampled:
-    """Counts twins of all rows; lines are looked for in the samples, once."""
+    """Counts twins among all training rows, and validation rows that are copies of them."""
 
     def __init__(self, context: Context, classes: tuple[int, ...], sizes: list[int]) -> None:
         self._stated = context.manifest.get("oversampling")
@@ -55,14 +55,14 @@ class _Oversampled:
         self._pure: tuple[U64, I64, F64, I64] | None = None
         how = scoring(context)
         self._why = how.reason if isinstance(how, NotEnough) else None
-        n_all = 0 if isinstance(how, NotEnough) else context.n_classes
-        self._tallies = [InflationTally(how) for _ in range(n_all) if not isinstance(how, NotEnough)]
+        every_class = range(context.n_classes)
+        self._tallies = [] if isinstance(how, NotEnough) else [InflationTally(how) for _ in every_class]
 
     def train(self, rows: AuditRows) -> None:
         """Count rows by inputs and class."""
         known = np.isfinite(rows.outcomes)
         codes = rows.outcomes[known].astype(np.int64)
-        self._cells.add(rows.prints[known], codes, np.zeros(len(codes)), rows.numbers[known])
+        self._cells.add(rows.prints[known], codes, rows.numbers[known])
 
     def add_train(self, other: Self) -> None:
         """Add what another copy counted."""
@@ -115,7 +115,7 @@ class _Oversampled:
     def _twins(self) -> tuple[U64, I64, F64, I64]:
         """Prints, classes, rows and first row of inputs that only one class has."""
         if self._pure is None:
-            prints, codes, n, _, _, first = self._cells.counted()
+            prints, codes, n, first = self._cells.counted()
             same = prints[1:] == prints[:-1]
             pure = ~(np.append(same, False) | np.append(False, same)[: len(prints)])[: len(prints)]
             self._pure = prints[pure], codes[pure], n[pure], first[pure]
@@ -130,7 +130,7 @@ class _Oversampled:
 
     def _repeated(self) -> list[Finding]:
         _, pure_codes, pure_n, _ = self._twins()
-        _, codes, n, _, _, _ = self._cells.counted()
+        _, codes, n, _ = self._cells.counted()
         rows = {c: float(n[codes == c].sum()) for c in self._classes}
         twins = {c: pure_n[(pure_codes == c) & (pure_n >= 2)] for c in self._classes}
         share = {c: float(twins[c].sum()) / max(rows[c], 1.0) for c in self._classes}
@@ -141,7 +141,7 @@ class _Oversampled:
                 continue
             variance = sum(float(np.square(twins[i]).sum()) / max(rows[i], 1.0) ** 2 for i in (c, other))
             gap = share[c] - share[other]
-            if gap >= NOTEWORTHY and gap > 3.0 * variance**0.5:
+            if gap >= NOTEWORTHY and gap > SURE * variance**0.5:
                 result.append(self._finding(c, other, share[c], share[other]))
         return result
 

@@ -39,16 +39,19 @@ def start(context: Context) -> Check | CheckResult:
     """Needs training rows and two features that both files have; the samples are enough."""
     if context.train is None:
         return not_checked(NAME, "there are no training rows", "--train")
-    names = tuple(name for name in _names(context) if name not in context.columns.one_sided)[:MOST_FEATURES]
+    shared = tuple(name for name in _names(context) if name not in context.columns.one_sided)
+    names = shared[:MOST_FEATURES]
     if len(names) < 2:
         return not_checked(NAME, "the files share fewer than two numbers or categories", "files of the same columns")
     sides = _binned(context, context.train, names)
     alpha = FALSE_ALARMS / (len(names) * (len(names) - 1) / 2)
     pairs = [pair for pair in _moved(sides, len(names)) if pair.shift.p_value < alpha]
     pairs.sort(key=lambda pair: -pair.shift.excess)
+    passed = len(shared) - len(names)
+    left = f", {passed:,} more passed over," if passed else ""
     detail = (
-        f"{len(names)} features compared two by two in up to {MOST_ROWS:,} rows of each file; an index of {MOVED:g} "
-        "beyond chance, of features that alone did not move, would have been named"
+        f"{len(names)} features compared two by two{left} in up to {MOST_ROWS:,} rows of each file; an index of "
+        f"{MOVED:g} beyond chance, of features that alone did not move, would have been named"
     )
     return found(NAME, (_finding(context, names, pairs),) if pairs else (), detail)
 

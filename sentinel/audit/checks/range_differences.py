@@ -243,8 +243,9 @@ def _clocks(context: Context, train: AuditRows) -> frozenset[str]:
     names = []
     for name, values in zip(context.columns.numeric, train.numeric[:, some], strict=True):
         known = np.isfinite(values)
-        if len(np.unique(values[known])) > 2:
-            order = stats.spearmanr(values[known], train.times[some][known]).statistic
+        times = train.times[some][known]
+        if len(np.unique(values[known])) > 2 and len(np.unique(times)) > 1:
+            order = stats.spearmanr(values[known], times).statistic
             names += [name] if abs(order) >= CLOCK else []
     return frozenset(names)
 

@@ -56,8 +56,8 @@ def start(context: Context) -> Check | CheckResult:
         if images is None or asked is None or not is_picture(images.type) or not is_picture(asked.type):
             details.append(f"{column!r} holds neither bytes nor paths in both files")
             continue
-        finding, detail, read = _check(context, train, column, images, asked)
-        n_read += read
+        finding, detail, is_read = _check(context, train, column, images, asked)
+        n_read += is_read
         details.append(detail)
         findings += [] if finding is None else [finding]
     if not n_read:
@@ -68,6 +68,7 @@ def start(context: Context) -> Check | CheckResult:
 def _check(
     context: Context, train: AuditRows, column: str, images: pa.Array, asked: pa.Array
 ) -> tuple[Finding | None, str, bool]:
+    """The finding, what was looked at, and whether there was anything to compare."""
     generator = context.generator(f"{NAME}.{column}")
     looked_at = some_of(len(images), MOST_TRAIN, generator)
     among = read_pictures(images, context.folder, looked_at)

@@ -60,8 +60,8 @@ def start(context: Context) -> Check | CheckResult:
         if sides[0] is None or sides[1] is None:
             details.append(f"{column!r} is not a column of strings in both files")
             continue
-        n_read += 1
-        finding, detail = _check(context, train, column, sides[0], sides[1])
+        finding, detail, is_read = _check(context, train, column, sides[0], sides[1])
+        n_read += is_read
         details.append(detail)
         findings += [] if finding is None else [finding]
     if not n_read:
@@ -70,25 +70,26 @@ def start(context: Context) -> Check | CheckResult:
 
 
 def _texts(column: pa.Array | None) -> pa.Array | None:
-    if column is None or pa.types.is_null(column.type) or not is_text(column.type):
-        return None
-    return column
+    return column if column is not None and is_text(column.type) else None
 
 
 def _check(
     context: Context, train: AuditRows, column: str, texts: pa.Array, asked: pa.Array
-) -> tuple[Finding | None, str]:
+) -> tuple[Finding | None, str, bool]:
+    """The finding, what was looked at, and whether there was anything to compare."""
     generator = context.generator(f"{NAME}.{column}")
     chosen = some_of(len(texts), MOST_AMONG, generator), some_of(len(asked), MOST_ASKED, generator)
     sketches = _sketches(texts)
     index = _Index(texts, sketches)
     validation = index.near(asked.take(chosen[1]), chosen[1], _MOST_NEAR)
     among = index.near(texts.take(chosen[0]), chosen[0], _MOST_NEAR + 1)
+    if not len(validation) or not len(among):
+        return None, f"{column!r}: no row of one of the files has a text", False
     kind = Kind(NAME, "text", "Jaccard index of five-letter shingles", LEAST, _MEND)
     seen = compare(validation, among, train.times)
     finding, detail = judge(context, kind, column, seen, n_looked_at=len(texts))
     n_without = len(chosen[1]) - len(validation)
-    return finding, f"{detail}; {n_without:,} validation rows have no text" if n_without else detail
+    return finding, f"{detail}; {n_without:,} validation rows have no text" if n_without else detail, True
 
 
 def _sketches(texts: pa.Array) -> Sketches:

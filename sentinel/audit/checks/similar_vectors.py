@@ -57,8 +57,8 @@ def start(context: Context) -> Check | CheckResult:
         if why is not None:
             details.append(f"{column!r}: {why}")
             continue
-        n_read += 1
-        finding, detail = _check(context, train, column, *sides)
+        finding, detail, is_read = _check(context, train, column, *sides)
+        n_read += is_read
         details.append(detail)
         findings += [] if finding is None else [finding]
     if not n_read:
@@ -78,7 +78,8 @@ def _unreadable(train: pa.Array | None, validation: pa.Array | None) -> str | No
 
 def _check(
     context: Context, train: AuditRows, column: str, vectors: pa.Array, asked: pa.Array
-) -> tuple[Finding | None, str]:
+) -> tuple[Finding | None, str, bool]:
+    """The finding, what was looked at, and whether there was anything to compare."""
     generator = context.generator(f"{NAME}.{column}")
     length = common_length(vectors)
     fitting = max(int(MOST_PRODUCTS / (2 * MOST_ASKED * length)), MOST_ASKED)
@@ -86,6 +87,13 @@ def _check(
     among = read_vectors(vectors, length, looked_at)
     among = among.at(generator.permutation(len(among.rows)))  # ties are then of all times
     probes = read_vectors(asked, length, some_of(len(asked), MOST_ASKED, generator))
+    left_out = "".join(
+        f"; {side} vectors left out: {read.excuse}"
+        for side, read in (("validation", probes), ("training", among))
+        if read.excuse
+    )
+    if not len(among.rows) or not len(probes.rows):
+        return None, f"{column!r}: no vector of one of the files can be compared{left_out}", False
     own = among.at(some_of(len(among.rows), MOST_ASKED, generator))
     seen = compare(nearest_vectors(probes, among, _MOST_NEAR), nearest_vectors(own, among, _MOST_NEAR + 1), train.times)
     learned = near_copy_cosine(seen.train.likeness[:, 0], false_matches=FALSE_MATCHES, least=LEAST_COSINE, most=SAME)
@@ -93,7 +101,4 @@ def _check(
     least = seen.widest(narrower, FALSE_MATCHES)
     kind = Kind(NAME, "vector", "cosine", least, _MEND)
     finding, detail = judge(context, kind, column, seen, n_looked_at=len(looked_at))
-    for side, read in (("validation", probes), ("training", among)):
-        if read.excuse:
-            detail += f"; {side} vectors left out: {read.excuse}"
-    return finding, detail
+    return finding, detail + left_out, True

@@ -7,7 +7,7 @@ from typing import Final, Self
 
 from sentinel.audit.check import Check, Context
 from sentinel.audit.estimates.rescoring import Rescorer
-from sentinel.audit.features.feature_bins import REST, OutcomeTables, held, plan_bins, plan_kinds
+from sentinel.audit.features.feature_bins import REST, OutcomeKinds, OutcomeTables, held, plan_bins, plan_kinds
 from sentinel.audit.features.power import MINIMUM, Power, Said, say
 from sentinel.audit.files.rows import AuditRows
 from sentinel.audit.findings import (
@@ -103,22 +103,26 @@ class _Features:
     def result(self) -> CheckResult:
         """Name the features that are too strong, or strong in the training rows only."""
         ordered = self._tables.kinds.cuts is not None
+        measure = _measure(ordered=ordered)
         both = zip(self._tables.of("train"), self._tables.of("validation"), strict=True)
         said = [say(bins.name, train, counts, ordered=ordered) for (bins, train), (_, counts) in both]
         ranked = sorted((one for one in said if one.validation is not None), key=lambda one: -_power(one).value)
         if not ranked:
             needs = f"{2 * MINIMUM}" if ordered else f"{MINIMUM} of each of two kinds"
             return not_checked(NAME, "too few outcomes to judge a feature by", f"outcomes of validation rows: {needs}")
-        findings = [*self._too_strong(ranked, ordered), *_lost(ranked), *self._pure_categories(ordered)]
+        findings = [*self._too_strong(ranked), *_lost(ranked, measure), *self._pure_categories(ordered)]
         best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
-        detail = f"{len(ranked):,} features judged one by one; {best.name} says most (AUC {_power(best).value:.3f})"
+        detail = (
+            f"{len(ranked):,} features judged one by one; {best.name} says most ({measure} {_power(best).value:.3f})"
+        )
         if second is not None:
             detail += f", {second.name} comes second ({_power(second).value:.3f})"
         detail += f"; {self._n_passed:,} more were passed over, for want of memory" if self._n_passed else ""
         reach = (_power(best).interval().upper - _power(best).interval().lower) / 2.0
-        return found(NAME, findings, f"{detail}; an AUC is known to {reach:.3f}")
+        return found(NAME, findings, f"{detail}; {'a' if ordered else 'an'} {measure} is known to {reach:.3f}")
 
-    def _too_strong(self, ranked: Sequence[Said], ordered: bool) -> Iterator[Finding]:
+    def _too_strong(self, ranked: Sequence[Said]) -> Iterator[Finding]:
+        kinds = self._tables.kinds
         second = _power(ranked[1]) if len(ranked) > 1 else None
         for at, one in enumerate(ranked):
             power = _power(one)
@@ -127,8 +131,8 @@ class _Features:
             if severity is None:
                 continue
             inflation = self._rescorer.without(one.name) if severity != "info" else None
-            plots = (_plot(ranked),) if at == 0 else ()
-            yield _strong(one, lead, severity, inflation, self._rescorer.how, plots, ordered)
+            plots = (_plot(ranked, _measure(ordered=kinds.cuts is not None)),) if at == 0 else ()
+            yield _strong(one, lead, severity, inflation, self._rescorer.how, plots, kinds)
 
     def _pure_categories(self, ordered: bool) -> Iterator[Finding]:
         for (bins, train), (_, validation) in zip(self._tables.of("train"), self._tables.of("validation"), strict=True):
@@ -182,13 +186,13 @@ def _strong(
     inflation: Inflation | NotEnough | None,
     how: str,
     plots: tuple[Plot, ...],
-    ordered: bool,
+    kinds: OutcomeKinds,
 ) -> Finding:
     power = _power(one)
     bounds = power.interval()
-    measure = "concordance" if ordered else "AUC"
+    measure = _measure(ordered=kinds.cuts is not None)
     ahead = "" if lead is None else f", {lead.value:.3f} ({lead.lower:.3f} to {lead.upper:.3f}) ahead of the second"
-    information = "information value" if not ordered else "share of entropy explained"
+    information = "information value" if kinds.cuts is None and kinds.n == 2 else "share of entropy explained"
     detail = (
         f"Its bins, in the order of training rows or of other entities, rank the outcomes of validation rows with "
         f"{measure} {bounds.value:.3f} ({bounds.lower:.3f} to {bounds.upper:.3f}; .5 by chance){ahead}; predictive "
@@ -217,7 +221,7 @@ def _strong(
     )
 
 
-def _lost(ranked: Sequence[Said]) -> Iterator[Finding]:
+def _lost(ranked: Sequence[Said], measure: str) -> Iterator[Finding]:
     for one in ranked:
         if one.train is None:
             continue
@@ -232,10 +236,11 @@ def _lost(ranked: Sequence[Said]) -> Iterator[Finding]:
             severity="warning",
             title=f"{one.name} tells outcomes of training rows, and not those of validation rows",
             detail=(
-                f"Alone it ranks training rows with AUC {one.train.value:.3f} (each fold by the others), validation "
-                f"rows with {power.value:.3f}: {gap.value:.3f} ({gap.lower:.3f} to {gap.upper:.3f}) less; predictive "
-                f"power score {one.train.score:.2f} against {power.score:.2f}. A value made from a row's own outcome, "
-                "such as a mean over its category, does this; so may a world that changed between the two files."
+                f"Alone it ranks training rows with {measure} {one.train.value:.3f} (each fold by the others), "
+                f"validation rows with {power.value:.3f}: {gap.value:.3f} ({gap.lower:.3f} to {gap.upper:.3f}) less; "
+                f"predictive power score {one.train.score:.2f} against {power.score:.2f}. A value made from a row's "
+                "own outcome, such as a mean over its category, does this; so may a world that changed between the two "
+                "files."
             ),
             mend=_REFIT,
             columns=(one.name,),
@@ -272,13 +277,17 @@ def _power(one: Said) -> Power:
     return one.validation
 
 
-def _plot(ranked: Sequence[Said]) -> Plot:
+def _measure(*, ordered: bool) -> str:
+    return "concordance" if ordered else "AUC"
+
+
+def _plot(ranked: Sequence[Said], measure: str) -> Plot:
     bounds = [_power(one).interval() for one in ranked[:_SHOWN]]
     return Plot(
         kind="bars",
         title="How well each feature alone ranks outcomes",
         x_label="feature",
-        y_label="AUC",
+        y_label=measure,
         x=tuple(one.name for one in ranked[:_SHOWN]),
         series=(
             Series(

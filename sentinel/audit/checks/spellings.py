@@ -30,10 +30,16 @@ def start(context: Context) -> Check | CheckResult:
     names = [name for name in context.columns.categorical if name not in context.columns.one_sided]
     if not names:
         return not_checked(NAME, "no category is in both files", "files of the same columns")
-    shares = {name: _respelled(context.train, context.validation, name) for name in names}
+    respelled = {name: _respelled(context.train, context.validation, name) for name in names}
+    compared = {name: rows for name, rows in respelled.items() if rows is not None}
     n = len(context.validation)
-    concerned = {name: rows for name, rows in shares.items() if n and rows / n >= NOTEWORTHY}
-    detail = f"{len(names)} categories of {n:,} validation rows compared; {NOTEWORTHY:.1%} of the rows would be told"
+    concerned = {name: rows for name, rows in compared.items() if n and rows / n >= NOTEWORTHY}
+    passed = len(names) - len(compared)
+    left = f", {passed} of too many words passed over" if passed else ""
+    detail = (
+        f"{len(compared)} categories of {n:,} validation rows compared{left}; {NOTEWORTHY:.1%} of the rows would be "
+        "told"
+    )
     return found(NAME, [_finding(name, rows, n) for name, rows in concerned.items()], detail)
 
 
@@ -48,11 +54,11 @@ def plain(word: str) -> str:
     return _DROPPED.sub("", word.casefold())
 
 
-def _respelled(train: AuditRows, validation: AuditRows, name: str) -> int:
-    """Validation rows whose word no training row writes so, though one writes it otherwise."""
+def _respelled(train: AuditRows, validation: AuditRows, name: str) -> int | None:
+    """Validation rows whose word no training row writes so, though one does otherwise; None of too many words."""
     known, asked = _counted(train, name), _counted(validation, name)
     if max(len(known), len(asked)) > MOST_WORDS:
-        return 0
+        return None
     spelled: dict[str, set[str]] = defaultdict(set)
     for word in known:
         spelled[plain(word)].add(word)

@@ -27,9 +27,11 @@ MOST_ROWS: Final = 20_000
 N_STRATA: Final = 16
 """Stretches of time within which rows are compared, so that what only follows the time says nothing."""
 TELLTALE: Final = 0.9
+"""AUC from which a feature says the outcome: it is then right in nine pairs of ten."""
 STRONG: Final = 0.7
 """AUC that numbers hardly reach that were given to people as they came, and say how long they have been known."""
 NOTEWORTHY: Final = 0.55
+"""AUC that is worth a line."""
 FOLLOWS: Final = 0.97
 """Rank correlation with the time, from which an order is the time's: what cycles within the day, or the week, it tells,
 too, so that only what is ``STRONG`` counts. A time cut into four parts has .97."""
@@ -64,13 +66,15 @@ def start(context: Context) -> Check | CheckResult:
         key = look.mark.column, look.mark.what
         if key not in best or look.power.value > best[key].power.value:
             best[key] = look
-    findings = [one for look in best.values() if (one := _judge(look, len(looks), rescorer)) is not None]
+    measure = "AUC" if kinds.cuts is None else "concordance"
+    findings = [one for look in best.values() if (one := _judge(look, len(looks), rescorer, measure)) is not None]
     findings.sort(key=lambda one: one.title)
     reach = max(look.power.interval().upper - look.power.value for look in looks)
     detail = f"{len(best)} orders of rows (places, numbers, lengths and beginnings of ids, dates) held against outcomes"
     timed = any(look.timed for look in looks)
     within = f" within {N_STRATA} stretches of time" if timed else ""
-    return found(NAME, findings, f"{detail}{within}; an AUC is known to {reach:.3f} at worst")
+    known = f"{'an' if kinds.cuts is None else 'a'} {measure} is known to {reach:.3f} at worst"
+    return found(NAME, findings, f"{detail}{within}; {known}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +168,7 @@ def _follows(mark: IdMark, times: I64) -> bool:
     return size > 0.0 and float(rank @ place) >= FOLLOWS * size**0.5
 
 
-def _judge(look: _Look, n_looks: int, rescorer: Rescorer) -> Finding | None:
+def _judge(look: _Look, n_looks: int, rescorer: Rescorer, measure: str) -> Finding | None:
     severity = _severity(look, n_looks)
     if severity is None:
         return None
@@ -173,8 +177,8 @@ def _judge(look: _Look, n_looks: int, rescorer: Rescorer) -> Finding | None:
     within = "of the same stretch of time " if look.timed else ""
     side = "training" if look.side == "train" else "validation"
     detail = (
-        f"Bins of it, in the order of other entities, rank outcomes of {side} rows {within}with AUC {bounds.value:.3f} "
-        f"({bounds.lower:.3f} to {bounds.upper:.3f}; .5 by chance, whatever follows the time)."
+        f"Bins of it, in the order of other entities, rank outcomes of {side} rows {within}with {measure} "
+        f"{bounds.value:.3f} ({bounds.lower:.3f} to {bounds.upper:.3f}; .5 by chance, whatever follows the time)."
     )
     if mark.kind == "entity":
         detail += " One row of each entity counts: that entities differ does not show here, only that their names tell."
@@ -185,7 +189,7 @@ def _judge(look: _Look, n_looks: int, rescorer: Rescorer) -> Finding | None:
         check=NAME,
         cause="data_quality_fault" if mark.kind == "rows" else "target_leakage",
         severity=severity,
-        title=f"{subject} tells the outcome: AUC {bounds.value:.3f}",
+        title=f"{subject} tells the outcome: {measure} {bounds.value:.3f}",
         detail=detail,
         mend=_MEND[mark.kind],
         columns=() if mark.kind == "rows" else (mark.column,),

@@ -14,6 +14,7 @@ SURE: Final = 3.0
 WORRYING: Final = 0.01
 """Excess share from which an estimate is not to be trusted before it is known what it costs."""
 _WIDTH: Final = 1.96
+"""Standard errors to either side of a 95 % interval."""
 _FLOOR: Final = 1.0
 """Rows squared: the least variance of a count, so that no share is ever certain."""
 

@@ -94,7 +94,8 @@ class InflationTally:
 
     def stated(self) -> Interval | NotEnough:
         """The metric of all rows."""
-        return self._measure(lambda counts: self._values(counts.sum(axis=-2)), self._counts.sum(axis=1))
+        short = self._short(self._counts.sum(axis=(0, 1)), "outcomes")
+        return self._measure(lambda counts: self._values(counts.sum(axis=-2))) if short is None else short
 
     def leaving_out(self) -> F64:
         """The metric of all rows but those of one bucket, for each of the ``N_BUCKETS`` buckets."""
@@ -109,10 +110,10 @@ class InflationTally:
         rows: mean +- t(.975, G - 1) * sqrt(V).
         """
         kept = self._counts[:, 0].sum(axis=0)
-        short = self._short(kept)
+        short = self._short(kept, "untainted outcomes")
         if short is not None:
             return short
-        gain = self._measure(self._gain, kept)
+        gain = self._measure(self._gain)
         if isinstance(gain, NotEnough):
             return gain
         total = self._counts.sum(axis=0)
@@ -124,10 +125,7 @@ class InflationTally:
             n=int(kept.sum() if self._scoring.metric == "auc" else kept[0]),
         )
 
-    def _measure(self, statistic: Callable[[F64], F64], cells: F64) -> Interval | NotEnough:
-        short = self._short(cells.reshape(-1, cells.shape[-1]).sum(axis=0))
-        if short is not None:
-            return short
+    def _measure(self, statistic: Callable[[F64], F64]) -> Interval | NotEnough:
         value = float(statistic(self._counts.sum(axis=0)))
         return jackknifed(value, statistic(np.asarray(leave_one_out(self._counts))))
 
@@ -137,20 +135,24 @@ class InflationTally:
         return sign * (self._values(counts.sum(axis=-2)) - self._values(counts[..., 0, :]))
 
     def _values(self, cells: F64) -> F64:
+        """The metric of each row of cells; NaN where there is none: no outcome, or none of a class."""
         if self._scoring.metric == "auc":
-            return auc_values(cells[..., 1::2], cells[..., 0::2])
+            positives, negatives = cells[..., 1::2], cells[..., 0::2]
+            has_both = (positives.sum(axis=-1) > 0.0) & (negatives.sum(axis=-1) > 0.0)
+            return np.where(has_both, auc_values(positives, negatives), np.nan)
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = cells[..., 1] / cells[..., 0]
         return np.sqrt(mean) if self._scoring.metric == "rmse" else mean
 
-    def _short(self, cells: F64) -> NotEnough | None:
+    def _short(self, cells: F64, what: str) -> NotEnough | None:
+        """Whether the cells, of whichever rows, are of too few outcomes; ``what`` they are called."""
         if not np.isfinite(self._counts).all():
             return NotEnough("an error of the score is too large to be squared", 0, MINIMUM)
         if self._scoring.metric == "auc":
             n = int(min(cells[0::2].sum(), cells[1::2].sum()))
-            return None if n >= MINIMUM else NotEnough("too few untainted outcomes of a class are left", n, MINIMUM)
+            return None if n >= MINIMUM else NotEnough(f"too few {what} of a class", n, MINIMUM)
         n = int(cells[0])
-        return None if n >= MINIMUM else NotEnough("too few untainted outcomes are left", n, MINIMUM)
+        return None if n >= MINIMUM else NotEnough(f"too few {what}", n, MINIMUM)
 
 
 def jackknifed(value: float, left_out: F64) -> Interval | NotEnough:
@@ -161,9 +163,10 @@ def jackknifed(value: float, left_out: F64) -> Interval | NotEnough:
     value : float
         Of all rows.
     left_out : float64, shape (N_BUCKETS,)
+        NaN where nothing is left to tell it from.
     """
     if not (np.isfinite(left_out).all() and np.isfinite(value)):
-        return NotEnough("one group of entities holds nearly all outcomes of a class", 0, 2)
+        return NotEnough("one group of entities holds all outcomes, or all of a class", 1, 2)
     spread = float(stats.t.ppf(0.975, N_BUCKETS - 1)) * float(np.sqrt(jackknife_variance(left_out)))
     return Interval(value=value, lower=value - spread, upper=value + spread)
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 from xxhash import xxh3_64_intdigest
 
-from sentinel.audit.check import Context, as_numbers, as_scores
+from sentinel.audit.check import Context, FitWith, as_class_scores, as_scores
 from sentinel.audit.estimates.inflation import MINIMUM, InflationTally, Metric, jackknifed, scoring_of
 from sentinel.audit.findings import Interval
 from sentinel.audit.guarded import where_it_failed
@@ -95,7 +94,9 @@ def refit(context: Context, fitted: Bool, scored: Bool) -> Measured | NotEnough:
         If the callable given by ``--fit-with`` fails, or returns anything but one finite score a row.
     """
     scores = refitted_scores(context, fitted, scored)
-    return scores if isinstance(scores, NotEnough) else measure(context, scores, int(fitted.sum()))
+    if isinstance(scores, NotEnough):
+        return scores
+    return measure(context, scores, int((fitted & np.isfinite(pooled(context).outcomes)).sum()))
 
 
 def refitted_scores(context: Context, fitted: Bool, scored: Bool) -> F64 | NotEnough:
@@ -120,8 +121,11 @@ def refitted_scores(context: Context, fitted: Bool, scored: Bool) -> F64 | NotEn
     BaselineError
         As `refit` does.
     """
-    if context.fit_with is None:
+    fit_with = context.fit_with
+    if fit_with is None:
         return NotEnough("no way to fit the model anew was given", 0, 1)
+    if context.columns.outcome is not None and context.columns.outcome not in _shared(context):
+        return NotEnough("the outcome is in one of the files alone", 1, 2)
     rows = pooled(context)
     known = np.isfinite(rows.outcomes)
     fitted, scored = fitted & known, scored & known
@@ -129,27 +133,27 @@ def refitted_scores(context: Context, fitted: Bool, scored: Bool) -> F64 | NotEn
     if short is not None:
         return short
     question = "fit", tuple(_shared(context)), _digest(fitted), _digest(scored)
-    found = context.memo.once(question, lambda: _fit(context, fitted, scored))
+    found = context.memo.once(question, lambda: _fit(context, fit_with, fitted, scored))
     scores: F64 = np.full((len(rows), *found.shape[1:]), np.nan)
     scores[scored] = found
     return scores
 
 
-def _fit(context: Context, fitted: Bool, scored: Bool) -> F64:
+def _fit(context: Context, fit_with: FitWith, fitted: Bool, scored: Bool) -> F64:
     """Fit and score, whatever was asked before; a score for each of the rows that are scored."""
-    if context.fit_with is None:
-        raise BaselineError(f"{NEEDS}: no way to fit the model anew was given")
     train, asked = _frame(context, fitted), _frame(context, scored).drop(columns=[str(context.columns.outcome)])
     context.tell(f"fitting to {len(train):,} rows, {_left_out(context)}")
     try:
-        given = context.fit_with(train, asked)
+        given = fit_with(train, asked)
     except SentinelError as error:  # ours says how to mend it, and quotes no value
         raise BaselineError(f"{NEEDS}: {error}") from error
     except Exception as error:  # the fit is foreign code: whatever it raises, the audit ends with one sentence
         raise BaselineError(f"{NEEDS}: the fit failed on {len(train):,} rows: {where_it_failed(error)}") from error
     try:
-        return _checked(given, len(asked), context.n_classes if context.model.task == "multiclass" else 0)
-    except (ValueError, TypeError) as error:
+        if context.model.task == "multiclass":
+            return as_class_scores(given, len(asked), context.n_classes)
+        return as_scores(given, len(asked))
+    except ValueError as error:
         raise BaselineError(f"{NEEDS}: {error}") from error
 
 
@@ -231,17 +235,5 @@ def _shared(context: Context) -> list[str]:
     if context.train is not None:
         names = [name for name in context.train.table.column_names if name in set(names)]
     hidden, prefix = {context.columns.score, context.columns.outcome_at}, f"{context.model.columns.scores}."
-    return [name for name in names if name not in hidden and not name.startswith(prefix)]
-
-
-def _checked(given: Any, n: int, n_classes: int) -> npt.NDArray[np.float64]:
-    if not n_classes:
-        return as_scores(given, n)
-    scores = as_numbers(given)
-    if scores.shape != (n, n_classes):
-        raise ValueError(
-            f"it returned an array of shape {scores.shape} for {n} rows of {n_classes} classes; one probability of "
-            "each class a row is wanted"
-        )
-    as_scores(scores.sum(axis=1), n)
-    return scores
+    has_classes = context.model.task == "multiclass"
+    return [name for name in names if name not in hidden and not (has_classes and name.startswith(prefix))]

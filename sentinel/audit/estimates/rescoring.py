@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from sentinel.audit.check import Context, as_numbers, as_scores
+from sentinel.audit.check import Context, as_class_scores, as_scores
 from sentinel.audit.estimates.refit import Measured, gain_of, measure, pooled, refit
 from sentinel.audit.findings import Inflation
 from sentinel.errors import BaselineError
@@ -47,9 +47,6 @@ class Rescorer:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"_context": None, "_left": 0}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
 
     @property
     def context(self) -> Context | None:
@@ -134,15 +131,11 @@ def ask(context: Context, frame: pd.DataFrame) -> F64:
     except Exception as error:  # the model is foreign code: whatever it raises, the audit ends with one sentence
         raise BaselineError(f"{NEEDS}: the model failed on {len(frame):,} rows: {type(error).__name__}") from error
     try:
-        if context.model.task != "multiclass":
-            return as_scores(given, len(frame))
-        scores = as_numbers(given)
-        if scores.shape != (len(frame), context.n_classes):
-            raise ValueError(f"it returned an array of shape {scores.shape} for {len(frame)} rows")
-        as_scores(scores.sum(axis=1), len(frame))
-    except (ValueError, TypeError) as error:
+        if context.model.task == "multiclass":
+            return as_class_scores(given, len(frame), context.n_classes)
+        return as_scores(given, len(frame))
+    except ValueError as error:
         raise BaselineError(f"{NEEDS}: {error}") from error
-    return scores
 
 
 def shuffled(frame: pd.DataFrame, name: str, order: I64) -> pd.DataFrame:

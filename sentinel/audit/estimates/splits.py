@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from sentinel.audit.check import Context
+from sentinel.audit.check import SEED, Context
 from sentinel.audit.estimates.refit import NEEDS, Measured, Pooled, mean_of, pooled, refit
 from sentinel.audit.findings import Interval, SplitProposal
 from sentinel.config.durations import Duration
@@ -29,7 +29,7 @@ MOST_PURGED: Final = 0.5
 """Share of the training rows that has to be left for a purged split to be the one to prefer: with fewer the model is
 another one."""
 DELAY_QUANTILE: Final = 0.99
-_SEED: Final = 20_261_121
+"""Of the delays of outcomes, what a gap covers: by the longest of all, one that came a year late would widen it."""
 
 Folds = list[tuple[I64, I64]]
 
@@ -55,7 +55,8 @@ def propose_splits(context: Context) -> tuple[SplitProposal, ...]:
     Returns
     -------
     tuple of SplitProposal
-        Sizes are those of the whole files; metrics those of the samples. Empty where there are fewer rows than folds.
+        Sizes are those of the whole files; metrics those of the samples. Empty where the samples have fewer than two
+        rows for each of the ``N_SPLITS + 1`` parts of a split by time.
 
     Raises
     ------
@@ -155,7 +156,7 @@ def _by_entity(context: Context, rows: Pooled) -> _Plan:
     chosen = np.arange(len(rows)) if classes is None else np.flatnonzero(np.isfinite(rows.outcomes))
     lines = ["# rows: one pandas frame of the rows of both files"]
     if classes is not None and few:
-        splitter = _splitter("StratifiedGroupKFold", n_splits=N_SPLITS, shuffle=True, random_state=_SEED)
+        splitter = _splitter("StratifiedGroupKFold", n_splits=N_SPLITS, shuffle=True, random_state=SEED)
         protocol, balanced = "stratified+group", " and each class has its share in every fold"
         lines.append(f"rows = rows.dropna(subset=[{outcome!r}]).reset_index(drop=True)")
     else:
@@ -181,13 +182,13 @@ def _at_random(context: Context, rows: Pooled) -> _Plan:
     classes, outcome = _classes(context, rows), str(context.columns.outcome)
     lines = ["# rows: one pandas frame of the rows of both files"]
     if classes is None:
-        splitter = _splitter("KFold", n_splits=N_SPLITS, shuffle=True, random_state=_SEED)
+        splitter = _splitter("KFold", n_splits=N_SPLITS, shuffle=True, random_state=SEED)
         lines.append(f"folds = list({splitter!r}.split(rows))")
         why = "Rows have neither times nor entities that come back, so chance may part them."
         code = "\n".join([_import(splitter), *lines]) + "\n"
         return _Plan("random", why, code, list(splitter.split(np.arange(len(rows)))))
     chosen = np.flatnonzero(np.isfinite(rows.outcomes))
-    splitter = _splitter("StratifiedKFold", n_splits=N_SPLITS, shuffle=True, random_state=_SEED)
+    splitter = _splitter("StratifiedKFold", n_splits=N_SPLITS, shuffle=True, random_state=SEED)
     lines.append(f"rows = rows.dropna(subset=[{outcome!r}]).reset_index(drop=True)")
     lines.append(f"folds = list({splitter!r}.split(rows, rows[{outcome!r}].astype('string')))")
     found = splitter.split(chosen, classes[chosen])
@@ -216,6 +217,8 @@ def _measured(context: Context, plan: _Plan, weights: F64) -> SplitProposal:
     measured = _metrics(context, plan, len(weights))
     usable = [one for one in measured if isinstance(one, Measured)]
     mean = mean_of(usable) if usable else None
+    is_partial = 0 < len(usable) < len(measured)
+    said = f" Of {len(measured)} folds {len(usable)} could be measured." if is_partial else ""
     reason = None
     if context.fit_with is None:
         reason = f"no way to fit the model anew was given ({NEEDS})"
@@ -224,7 +227,7 @@ def _measured(context: Context, plan: _Plan, weights: F64) -> SplitProposal:
         reason = "no fold could be measured" if lacking is None else lacking.reason
     return SplitProposal(
         protocol=plan.protocol,
-        why=plan.why,
+        why=f"{plan.why}{said}",
         n_train=round(float(weights[fitted].sum())),
         n_validation=round(float(weights[scored].sum())),
         code=plan.code,

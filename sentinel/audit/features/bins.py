@@ -16,7 +16,7 @@ MISSING: Final = N_BINS
 REST: Final = N_BINS + 1
 WIDTH: Final = N_BINS + 2
 _MOST_SORTED: Final = 20_000
-"""Values that the cuts are taken from: a quantile is then off by less than .4 % of the rows."""
+"""Values that the cuts are taken from: a quantile then has a standard error of less than .4 % of the rows."""
 
 _Number = TypeVar("_Number", bound=np.generic)
 Cuts = npt.NDArray[np.float64] | npt.NDArray[np.uint64] | npt.NDArray[np.int64]

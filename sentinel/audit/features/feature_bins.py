@@ -19,7 +19,7 @@ from sentinel.events.times import BAD_TIME
 N_BINS: Final = 64
 """Bins of a feature beside that of missing values: the area of a smooth feature is then exact to 1 / 64^2."""
 N_KINDS: Final = 16
-"""Steps of an outcome that is a number, and classes that are told apart; rarer classes are one."""
+"""Steps of an outcome that is a number, and classes that are told apart; of more classes the last ones are one."""
 MOST_CELLS: Final = 8_000_000
 """Counts of one file, 64 MB: 32 buckets x 65 bins x 2 outcomes are 4,160 a feature, so that 1,900 features are held, or
 240 where the outcome is a number."""
@@ -134,7 +134,7 @@ class OutcomeTables:
 
     Parameters
     ----------
-    bins : sequence of FeatureBins
+    bins : tuple of FeatureBins
     kinds : OutcomeKinds
     """
 
@@ -164,10 +164,6 @@ class OutcomeTables:
     def of(self, side: SideName) -> Iterator[tuple[FeatureBins, I64]]:
         """Each feature with its counts, int64, shape (N_BUCKETS, n_bins, n_kinds)."""
         yield from zip(self.bins, self._counts[side], strict=True)
-
-    def n(self, side: SideName) -> int:
-        """Rows with a known outcome in a file."""
-        return int(self._counts[side][0].sum()) if self.bins else 0
 
 
 def date_values(rows: AuditRows, name: str) -> I64:

@@ -11,6 +11,9 @@ from sentinel.events.batch import F64, Bool
 
 Method = Literal["univariate_f", "correlation", "variance"]
 _LARGEST: Final = 1.0 - 1e-15
+"""Correlation of which Fisher's z is still finite."""
+_MOST_NUMBERS: Final = 2_000_000
+"""Drawn at once: 16 MB."""
 
 
 class FeatureScores:
@@ -42,7 +45,14 @@ class FeatureScores:
         return int(self._outcomes[0])
 
     def add(self, values: F64, outcomes: F64) -> None:
-        """Take in rows: features of shape (n_features, n), NaN where missing; rows without an outcome do not count."""
+        """Take in rows; those without an outcome count for a variance only.
+
+        Parameters
+        ----------
+        values : float64, shape (n_features, n)
+            NaN where missing.
+        outcomes : float64, shape (n,)
+        """
         if self._method == "variance":
             outcomes = np.zeros(len(outcomes))
         used = np.isfinite(outcomes)
@@ -73,7 +83,7 @@ class FeatureScores:
         return both
 
     def scores(self) -> tuple[F64, ...]:
-        """Scores of the features, each tuple by another reading of the method; NaN where a feature does not vary.
+        """Scores of the features, an array for each reading of the method; NaN where a feature does not vary.
 
         All are in a unit of which the standard error is about 1 / sqrt(n): Fisher's z of a correlation, or of the root
         of the share of variance that classes explain (the F statistic rises with it); half the logarithm of a variance,
@@ -170,7 +180,3 @@ def chance_of(scores: F64, chosen: Bool, n: int, generator: np.random.Generator)
         return 1.0
     same = drawn[:, kept].min(axis=1) > drawn[:, ~kept].max(axis=1)
     return max(float(same.mean()), 1.0 / n_draws)
-
-
-_MOST_NUMBERS: Final = 2_000_000
-"""Drawn at once: 16 MB."""

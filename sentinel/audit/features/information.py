@@ -21,6 +21,10 @@ def information_scores(values: F64, outcomes: F64, *, is_number: bool, seed: int
     seed : int
         Of the jitter of 1e-10 that parts equal values.
 
+    Returns
+    -------
+    float64, shape (n_features,), >= 0
+
     Raises
     ------
     ImportError

@@ -20,6 +20,7 @@ STAND_INS: Final = (-1.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 999
 LEAST_SHARE: Final = 0.005
 """Of the sampled values, from which such a number is a habit."""
 _MOST_SEARCHED: Final = 20_000
+"""Values of each file in which such numbers are looked for: a habit is then there a hundred times."""
 
 Kind = Literal["numeric", "stand_in", "category", "date", "other"]
 
@@ -83,7 +84,7 @@ def _stand_ins(context: Context, place: int) -> Iterator[float]:
 
 
 def _is_apart(others: F64, value: float) -> bool:
-    """Whether the others are all of one sign that it has not, or it lies farther off than they reach."""
+    """Whether it is negative and no other value is, or it lies farther off than they reach."""
     if len(others) < 2:
         return False
     low, high = float(others.min()), float(others.max())

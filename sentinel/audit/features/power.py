@@ -83,8 +83,9 @@ class Said:
         in the order of the others.
     train : Power or None
         Training rows alone, fold by fold.
-    information : float, nats
-        Information value over all rows, of two classes; else the share of the outcome's entropy that it explains.
+    information : float
+        Information value over all rows in nats, of two classes; else the share of the outcome's entropy that it
+        explains, at most 1.
     """
 
     name: str
@@ -124,7 +125,7 @@ def crossed_within(counts: I64) -> Power | None:
         Kinds in their order.
     """
     pooled = counts.sum(axis=1)
-    if not enough(pooled, ordered=True) or np.sort(pooled.sum(axis=(0, 1)))[-2] < MINIMUM:
+    if not enough(pooled, ordered=False):
         return None
     fold = np.arange(N_BUCKETS) % N_FOLDS
     folds = np.stack([pooled[fold == k].sum(axis=0) for k in range(N_FOLDS)])

@@ -16,6 +16,7 @@ once in twenty times, of 1,000 rows .06: below, nothing is left to explain."""
 APART: Final = 0.5
 """Smallest distance before it. Values spread over a factor of ten hardly notice a factor of two."""
 FEWEST: Final = 100
+"""Values of either file: the distance of fewer is not known to .2."""
 _MOST: Final = 5_000
 """Values compared: the distance is then known to .03."""
 

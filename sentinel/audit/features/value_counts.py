@@ -35,7 +35,18 @@ class ValueCounts:
     sums: F64 = field(default_factory=lambda: np.zeros((6, _N_SLOTS)))
 
     def add(self, values: F64, positive: I64, hours: F64 | None, squares: F64 | None, *, judged: bool) -> None:
-        """Take in rows; a value that gives way to another is forgotten, and one that stays has lost no row."""
+        """Take in rows; a value that gives way to another is forgotten, and one that stays has lost no row.
+
+        Parameters
+        ----------
+        values : float64, shape (n,)
+        positive : int64, shape (n,)
+            0 or 1.
+        hours, squares : float64, shape (n,), or None
+            Time of the prediction, and its square, where it is asked for.
+        judged : bool
+            Whether they are validation rows.
+        """
         hashes = (values + 0.0).view(np.uint64)  # + 0.0 makes one of both zeros
         hashes *= np.uint64(_FACTOR)
         slots = (hashes >> _SHIFT).view(np.int64)

@@ -20,7 +20,8 @@ _IDENTIFIER_RATIO: Final = 0.5
 """Share of distinct values from which strings name rows, not kinds."""
 _FEWEST: Final = 50
 """Values below which half of them being distinct says nothing."""
-_OUTCOME_PARTS: Final = {"multiclass": "outcome", "ranking": "relevance"}
+_OUTCOME_PARTS: Final = {"ranking": "relevance"}
+"""Where a part other than ``outcome`` holds what turned out."""
 
 
 @dataclass(frozen=True, slots=True)

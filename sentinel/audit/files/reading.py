@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pandas as pd
 import pyarrow as pa
@@ -15,16 +15,14 @@ import pyarrow.parquet as pq
 
 from sentinel.errors import BaselineError
 
-BATCH_ROWS = 1 << 16
+BATCH_ROWS: Final = 1 << 16
 """Rows decoded at once: twenty columns of them are 10 MB."""
 
-_CSV_SUFFIXES = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".csv.xz")
-_EXACT: dict[str, Any] = {"float_precision": "round_trip"} if pd.__version__ < "3.1" else {}
+_CSV_SUFFIXES: Final = (".csv", ".csv.gz", ".csv.zst", ".csv.bz2", ".csv.xz")
+_EXACT: Final[dict[str, Any]] = {"float_precision": "round_trip"} if pd.__version__ < "3.1" else {}
 """Older pandas reads numbers a little wrong unless it is asked not to; newer ones no longer take the question."""
-_CSV_MISSING = [""]  # "NA" and "None" are values: a country, a plan
-
-
-_READ_BYTES = 1 << 20
+_CSV_MISSING: Final = [""]  # "NA" and "None" are values: a country, a plan
+_READ_BYTES: Final = 1 << 20
 """Of a column of a row group, held at once: a row group may be as large as its file."""
 
 

@@ -28,7 +28,8 @@ from sentinel.events.times import BAD_TIME
 from sentinel.summaries.fingerprints import fingerprint_values
 
 SideName = Literal["train", "validation"]
-MISSING_CATEGORY = np.uint64(0)
+MISSING_CATEGORY: Final = np.uint64(0)
+"""In the place of the hash of a word: there is none."""
 LARGEST_OUTCOME: Final = 1e150
 """The square of a larger number is no number any more: such an outcome counts as missing, as an infinite one does."""
 
@@ -168,8 +169,8 @@ class RowDecoder:
             names = category_names(column)
             if names is None:
                 return np.full(n, np.nan)
-            index = {word: float(i) for i, word in enumerate(self._classes)}
-            return np.array([*(index.get(str(word), np.nan) for word in names[1]), np.nan])[names[0]]
+            index: dict[str | None, float] = {word: float(i) for i, word in enumerate(self._classes)}
+            return np.array([*(index.get(word, np.nan) for word in names[1]), np.nan])[names[0]]
         values = _numbers(column, n)
         if self._task == "binary":
             values = np.where((values == 0.0) | (values == 1.0), values, np.nan)

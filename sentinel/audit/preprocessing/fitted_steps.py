@@ -260,7 +260,8 @@ def _quantile_transformer(step: Any) -> list[dict[str, Any]]:
 def _discretizer(into: FittedSteps, step: Any, columns: Columns) -> Columns:
     exact = getattr(step, "quantile_method", "linear") in ("linear", "averaged_inverted_cdf")
     if columns is None or step.strategy == "kmeans" or (step.strategy == "quantile" and not exact):
-        into.leave("KBinsDiscretizer", "edges of this kind cannot be compared")
+        why = "its columns are not known" if columns is None else "edges of this kind cannot be compared"
+        into.leave("KBinsDiscretizer", why)
         return _made(step)
     asked = np.broadcast_to(step.n_bins, len(columns)).tolist()
     limit = {} if step.subsample is None else {"subsample": int(step.subsample)}
@@ -286,7 +287,8 @@ def _encoder(into: FittedSteps, step: Any, columns: Columns) -> Columns:
 
 def _target_encoder(into: FittedSteps, step: Any, columns: Columns) -> Columns:
     if columns is None or step.target_type_ not in ("binary", "continuous"):
-        into.leave("TargetEncoder", "means of several classes are not compared")
+        why = "its columns are not known" if columns is None else "means of several classes are not compared"
+        into.leave("TargetEncoder", why)
         return _made(step)
     for column, words, means in zip(columns, step.categories_, step.encodings_, strict=True):
         pairs = zip(np.asarray(words).tolist(), _numbers(means), strict=True)
@@ -330,7 +332,9 @@ def _selector(into: FittedSteps, step: Any, columns: Columns) -> Columns:
 
 
 def _pca(into: FittedSteps, step: Any, columns: Columns) -> Columns:
-    if columns is None or any(c.name is None or c.is_changed or c.filled_by is not None for c in columns):
+    if columns is None:
+        into.leave("PCA", "its columns are not known")
+    elif any(c.name is None or c.is_changed or c.filled_by is not None for c in columns):
         into.leave("PCA", "its columns had been changed before")
     else:
         into.manifest["pca"] = {"columns": [column.name for column in columns], "mean": _numbers(step.mean_)}

@@ -22,7 +22,7 @@ from sentinel.audit.report.gate import failed
 from sentinel.audit.report.headlines import Headline, headlines
 
 WIDTH: Final = 100
-"""Columns that no line passes, but for a single word that is longer, and code."""
+"""Columns that no line passes, but for a single word that is longer, code, and a table whose first cells are wide."""
 _NARROWEST: Final = 30
 """Columns left to the last cell of a table, whatever the others take."""
 _ROWS_NAMED: Final = 5
@@ -40,7 +40,7 @@ def explain(report: AuditReport) -> str:
     Returns
     -------
     str
-        Lines of at most ``WIDTH`` columns, ending in a newline.
+        Lines of at most ``WIDTH`` columns, but for what is said there, ending in a newline.
     """
     sections = (_opening(report), _findings(report), _details(report), _unmade(report))
     more = (_clear(report), _splits(report.splits), _checklist(report), _ignored(report))

@@ -30,10 +30,11 @@ _FILTER_MASK: Final = np.uint64((1 << _FILTER_BITS) - 1)
 _TRIMMED: Final = (0.01, 0.99)
 """Quantiles between which a column's spread is taken: a few huge values would otherwise hide all others."""
 _HUGE: Final = 1e150
-Coarse = tuple[F64, U64]
-"""Numbers and categories of rows."""
+"""Squares of larger numbers are no numbers any more."""
 _LARGEST: Final = 1e15
 """Bins from the origin beyond which all values share one: whole numbers that a double still holds."""
+Coarse = tuple[F64, U64]
+"""Numbers and categories of rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,6 @@ def spreads(numeric: F64) -> F64:
     """Standard deviation of each row of numbers between its 1 % and 99 % quantile; 0 where it is constant or empty."""
     result = np.zeros(len(numeric))
     for j, values in enumerate(numeric):
-        # Squares of larger numbers are no numbers any more.
         finite = np.clip(values[np.isfinite(values)], -_HUGE, _HUGE)
         if len(finite):
             trimmed = float(np.clip(finite, *np.quantile(finite, _TRIMMED)).std())

@@ -10,7 +10,7 @@ from sentinel.events.batch import F64, I64, U64, Bool
 from sentinel.summaries.fingerprints import mix
 
 MOST_CELLS: Final = 200_000
-"""Rows that are expected to be kept, at 40 bytes: a share of 1 % of them is known to within .05 %."""
+"""Rows that are expected to be kept, at 32 bytes: a share of 1 % of them is known to within .05 %."""
 _PENDING: Final = 1 << 17
 """Rows that wait before they are counted."""
 _SALT: Final = np.uint64(0x5851F42D4C957F2D)
@@ -27,14 +27,13 @@ class Cells:
 
     Notes
     -----
-    After `counted`: ``prints`` and ``codes`` in ascending order, ``n``, ``total`` and ``squares`` of the values, and
-    ``first``, the least row number.
+    After `counted`: ``prints`` and ``codes`` in ascending order, ``n``, and ``first``, the least row number.
     """
 
     def __init__(self, n_rows: int) -> None:
         self.ratio = min(1.0, MOST_CELLS / max(n_rows, 1))
         self._limit = np.uint64(min(int(self.ratio * 2**64), 2**64 - 1))
-        self._parts: list[tuple[U64, I64, F64, F64, F64, I64]] = []
+        self._parts: list[tuple[U64, I64, F64, I64]] = []
         self._pending = 0
 
     def keeps(self, prints: U64) -> Bool:
@@ -45,19 +44,18 @@ class Cells:
         kept: Bool = mix(prints ^ _SALT) <= self._limit
         return kept
 
-    def add(self, prints: U64, codes: I64, values: F64, numbers: I64) -> None:
+    def add(self, prints: U64, codes: I64, numbers: I64) -> None:
         """Count rows.
 
         Parameters
         ----------
         prints : uint64, shape (n,)
         codes : int64, shape (n,)
-        values : float64, shape (n,)
         numbers : int64, shape (n,)
         """
         kept = self.keeps(prints)
         ones = np.ones(int(kept.sum()))
-        self._parts.append((prints[kept], codes[kept], ones, values[kept], values[kept] ** 2, numbers[kept]))
+        self._parts.append((prints[kept], codes[kept], ones, numbers[kept]))
         self._pending += len(ones)
         if self._pending > _PENDING:
             self._settle()
@@ -67,22 +65,22 @@ class Cells:
         self._parts += other._parts
         self._settle()
 
-    def counted(self) -> tuple[U64, I64, F64, F64, F64, I64]:
-        """Everything counted so far: prints, codes, n, total, squares, first."""
+    def counted(self) -> tuple[U64, I64, F64, I64]:
+        """Everything counted so far: prints, codes, n, first."""
         self._settle()
         if self._parts:
             return self._parts[0]
         none = np.empty(0)
-        return none.astype(np.uint64), none.astype(np.int64), none, none, none, none.astype(np.int64)
+        return none.astype(np.uint64), none.astype(np.int64), none, none.astype(np.int64)
 
     def _settle(self) -> None:
         self._pending = 0
         if len(self._parts) < 2 and not (self._parts and len(self._parts[0][0])):
             return
-        prints, codes, n, total, squares, first = (np.concatenate([part[k] for part in self._parts]) for k in range(6))
+        prints, codes, n, first = (np.concatenate([part[k] for part in self._parts]) for k in range(4))
         order = np.lexsort((codes, prints))
         prints, codes = prints[order], codes[order]
         begins = np.flatnonzero(np.append(True, (prints[1:] != prints[:-1]) | (codes[1:] != codes[:-1]))[: len(prints)])
-        sums = [np.add.reduceat(part[order], begins) if len(begins) else part[:0] for part in (n, total, squares)]
+        counts = np.add.reduceat(n[order], begins) if len(begins) else n[:0]
         least = np.minimum.reduceat(first[order], begins) if len(begins) else first[:0]
-        self._parts = [(prints[begins], codes[begins], sums[0], sums[1], sums[2], least)]
+        self._parts = [(prints[begins], codes[begins], counts, least)]

@@ -12,10 +12,13 @@ import numpy as np
 from sentinel.events.batch import F64, I64
 
 MAX_BLOCKS: Final = 256
+"""Blocks held: of a year each is three days."""
 CHANCE: Final = 1e-6
 """A stretch of one class counts if chance makes one this long, anywhere in the file, more rarely than this."""
 _FIRST_WIDTH_US: Final = 60_000_000
+"""A minute."""
 _CHUNK: Final = 1 << 13
+"""Rows counted at once: no more blocks than these are held beside ``MAX_BLOCKS``, however far apart rows lie."""
 
 
 class Stretch(NamedTuple):

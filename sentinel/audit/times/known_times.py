@@ -22,7 +22,7 @@ _ALL_TIMES: Final = Limits(earliest_us=int(BAD_TIME) + 1)
 class KnownTimes:
     """Reads times from the columns of ``audit.known_at``, the column of feature times, and features that are dates.
 
-    The first that a feature has counts.
+    ``audit.known_at`` counts before all others; of a feature that is a date, its own value before a feature time.
 
     Parameters
     ----------

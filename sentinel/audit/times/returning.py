@@ -78,8 +78,10 @@ class Returning:
         np.maximum.at(last_before, at[~late], self._times[~late])
         before = last_before[at[late]]
         n, n_entities = int(late.sum()), len(np.unique(at[late]))
-        if n < FEWEST_ROWS or n_entities < FEWEST_ENTITIES:
-            return NotEnough("too few late training rows name an entity", min(n, n_entities), FEWEST_ENTITIES)
+        if n < FEWEST_ROWS:
+            return NotEnough("too few late training rows name an entity", n, FEWEST_ROWS)
+        if n_entities < FEWEST_ENTITIES:
+            return NotEnough("late training rows name too few entities", n_entities, FEWEST_ENTITIES)
         unseen, unseen_lately = float((before == BAD_TIME).mean()), float((before <= oldest).mean())
         share = 1.0 - (unseen**2 / unseen_lately if unseen else 0.0)
         effective = _effective(np.bincount(at[late]))

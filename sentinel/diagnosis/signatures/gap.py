@@ -39,5 +39,9 @@ def read(evidence: Evidence) -> Iterator[Signal]:
     yield Signal("gap_size", clipped(size, -2.5, 3.0), f"the gap is {gap:.3f} AUC")
     error = standard_error(finding.offline)
     ratio = gap / error if error else None
-    words = None if ratio is None else f"the gap is {ratio:.1f} standard errors of the offline estimate"
+    words = (
+        None
+        if ratio is None or finding.gap is None
+        else f"the gap is {ratio:.1f} standard errors of the offline estimate"
+    )
     yield Signal("gap_in_offline_errors", compressed(ratio), words)

@@ -8,6 +8,7 @@ from typing import Final
 
 from sentinel.diagnosis.evidence import SMALLEST_GAP, Evidence
 from sentinel.diagnosis.signatures.signal import Direction, Meaning, Signal, clipped, compressed
+from sentinel.evaluation.findings import Change
 
 LEAST_PROBABILITY: Final = 0.002
 """Of an onset: the posterior is no surer than its model of the world."""
@@ -66,5 +67,16 @@ def _posterior(evidence: Evidence) -> Iterator[Signal]:
     since = f", likeliest on {change.onset[:10]}" if change.onset and change.later > change.launch else ""
     words = f"a gap from launch has probability {change.launch:.2f}, one that began later {change.later:.2f}{since}"
     yield Signal("launch_rather_than_later", odds, words)
-    drop = "" if change.drop is None else f": {change.drop:+.3f} AUC less after it than before"
-    yield Signal("change_evidence", compressed(change.log_evidence), f"performance changed after launch{drop}")
+    yield Signal("change_evidence", compressed(change.log_evidence), _change_words(change))
+
+
+def _change_words(change: Change) -> str | None:
+    """What moved after launch, no surer than it is: the signal also speaks where no change shows."""
+    if change.log_evidence is None:
+        return None
+    if change.log_evidence <= 0.0:
+        return f"no change after launch shows: log evidence {change.log_evidence:.1f}"
+    drop = "" if change.drop is None else f": AUC {-change.drop:+.3f} since"
+    if change.alarm:
+        return f"performance changed after launch{drop}"
+    return f"performance may have changed after launch, log evidence {change.log_evidence:.1f}, not proven{drop}"

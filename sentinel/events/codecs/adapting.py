@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.config.formats import Format, Formats
 from sentinel.events.batch import I64, DeadLetter, Origin, Predictions, Reason, join_predictions
 from sentinel.events.codecs.decoded import Decoded
@@ -158,7 +159,7 @@ class AdaptingCodec:
         if shaped.at < self._limits.earliest_us:
             raise RejectedEventError(Reason.TIME_TOO_EARLY, "its time lies before limits.min_time")
         if shaped.at - received_at > self._limits.max_future_us:
-            ahead = (shaped.at - received_at) / 1e6
+            ahead = (shaped.at - received_at) / MICROSECONDS_PER_SECOND
             detail = f"its time lies {ahead:.0f} s ahead of the message's timestamp"
             raise RejectedEventError(Reason.TIME_IN_FUTURE, detail)
         body = encode_json(shaped.body)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import Reason
 from sentinel.events.classes import SUM_TOLERANCE
 from sentinel.events.codecs.shown import beside_unit, form, kind_of, model_name, version_name
@@ -170,7 +171,7 @@ def _time(event: Mapping[str, Any], name: str, limits: Limits, received_at: int)
             Reason.TIME_TOO_EARLY, f"{name} lies in the year {year_of(at)}, before limits.min_time"
         )
     if at - received_at > limits.max_future_us:
-        ahead = (at - received_at) / 1e6
+        ahead = (at - received_at) / MICROSECONDS_PER_SECOND
         raise RejectedEventError(Reason.TIME_IN_FUTURE, f"{name} lies {ahead:.0f} s ahead of the message's timestamp")
     return at
 

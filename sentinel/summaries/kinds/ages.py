@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, SummaryKind, add_counts
 from sentinel.summaries.checks import AGE_BITS, N_AGE_BINS, TOO_OLD
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
@@ -31,6 +31,4 @@ def _on_checks(layout: Layout, arrays: Arrays, checked: Rows) -> None:
     arrays["unused_times"] += int(checked["unused"].sum(dtype=np.int64))
 
 
-_TASKS = frozenset({"binary", "multiclass", "regression", "ranking"})
-
-KIND = SummaryKind("ages", _TASKS, _arrays, on_checks=_on_checks)
+KIND = SummaryKind("ages", EVERY_TASK, _arrays, on_checks=_on_checks)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from sentinel.events.batch import I64
-from sentinel.summaries.algebra import Arrays, ArraySpec, Cells, SummaryKind, add_counts
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, Cells, SummaryKind, add_counts
 from sentinel.summaries.backfilled import N_STATUSES, NOT_GIVEN, knowledge, statuses
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
@@ -48,7 +48,7 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
 
 KIND = SummaryKind(
     "backfills",
-    frozenset({"binary", "multiclass", "regression", "ranking"}),
+    EVERY_TASK,
     _arrays,
     None,
     _on_outcomes,

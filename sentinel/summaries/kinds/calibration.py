@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from sentinel.summaries import fixed_point
-from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 from sentinel.summaries.view import bit_scores
@@ -21,6 +21,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     yield Cells("score_sums", rows["score_bin"].astype(np.int64), fixed_point.encode(bit_scores(layout, rows)))
 
 
-KIND = SummaryKind(
-    "calibration", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
-)
+KIND = SummaryKind("calibration", EVERY_TASK, _arrays, on_outcomes=_on_outcomes)

@@ -12,7 +12,7 @@ from sentinel.stats.losses import LOWEST_PROBABILITY
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.class_block import SURPRISE_BITS, outcome_classes
 from sentinel.summaries.layout import N_CLASS_BINS, Layout
-from sentinel.summaries.rows import Rows
+from sentinel.summaries.rows import Rows, slice_rows
 
 SUMS: Final = ("n", "right", "surprise", "surprise2")
 """Last axis of ``class_sums``: outcomes, those that were the likeliest class, the sums of their surprise in steps of
@@ -42,9 +42,7 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     cells = ((bucket[:, None] * n + classes) * N_CLASS_BINS + rows["class_bins"]) * 2 + hits
     yield Cells("class_buckets", cells)
     amounts = _amounts(rows, outcomes, n)
-    slots = np.zeros((len(rows), 1 + rows["slices"].shape[1]), np.int64)
-    slots[:, 1:] = rows["slices"]
-    slots[:, 1:] += 1
+    slots = slice_rows(rows)
     for j in range(len(SUMS)):
         yield Cells("class_sums", slots * len(SUMS) + j, amounts[:, j])
         yield Cells("class_sum_buckets", bucket * len(SUMS) + j, amounts[:, j])

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 from sentinel.summaries.view import bit_scores, outcome_bits
@@ -25,6 +25,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     yield Cells("confusion", slots * 4 + cell[:, None])
 
 
-KIND = SummaryKind(
-    "confusion", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
-)
+KIND = SummaryKind("confusion", EVERY_TASK, _arrays, on_outcomes=_on_outcomes)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sentinel.clock import MICROSECONDS_PER_SECOND
 from sentinel.events.batch import I64
-from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 from sentinel.summaries.view import outcome_bits
@@ -38,6 +38,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     yield Cells("delays", bins * 2 + outcome_bits(layout, rows))
 
 
-KIND = SummaryKind(
-    "delays", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
-)
+KIND = SummaryKind("delays", EVERY_TASK, _arrays, on_outcomes=_on_outcomes)

@@ -13,7 +13,7 @@ from sentinel.stats.regression import N_FIRST, N_POWERS, terms_of_errors
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout, OutcomeScale
-from sentinel.summaries.rows import Rows
+from sentinel.summaries.rows import Rows, slice_rows
 
 LARGEST: Final = 128.0
 """Units to which outcomes and errors are cut. The fourth power is 2^28: sums of 2^34 events of the worst fit."""
@@ -62,9 +62,7 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     outcomes = np.clip(raw_outcomes, -LARGEST, LARGEST)
     errors = np.clip(raw_errors, -scale.error_limit, scale.error_limit)
     terms = fixed_point.split(terms_of_errors(errors, outcomes)).reshape(len(rows), -1)
-    slots = np.zeros((len(rows), 1 + rows["slices"].shape[1]), np.int64)
-    slots[:, 1:] = rows["slices"]
-    slots[:, 1:] += 1
+    slots = slice_rows(rows)
     for name, places, amounts in (
         ("errors", slots, terms),
         ("error_buckets", rows["bucket"].astype(np.int64)[:, None], terms),

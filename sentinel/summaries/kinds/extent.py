@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, Reducer, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, Reducer, SummaryKind
 from sentinel.summaries.layout import BIN_MISSING, Layout
 from sentinel.summaries.rows import Rows
 
@@ -29,7 +29,7 @@ def _on_predictions(layout: Layout, arrays: Arrays, rows: Rows) -> None:
 
 KIND = SummaryKind(
     "extent",
-    frozenset({"binary", "multiclass", "regression", "ranking"}),
+    EVERY_TASK,
     _arrays,
     on_predictions=_on_predictions,
 )

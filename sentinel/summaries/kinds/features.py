@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, Cells, SummaryKind, add_counts
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, Cells, SummaryKind, add_counts
 from sentinel.summaries.class_block import outcome_classes
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
@@ -45,6 +45,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     yield Cells("feature_outcomes", cells)
 
 
-KIND = SummaryKind(
-    "features", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, _on_predictions, _on_outcomes
-)
+KIND = SummaryKind("features", EVERY_TASK, _arrays, _on_predictions, _on_outcomes)

@@ -11,7 +11,7 @@ from sentinel.events.batch import I64
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.list_block import QUALITY_BITS, read_outcomes
-from sentinel.summaries.rows import Rows
+from sentinel.summaries.rows import Rows, slice_rows
 
 SUMS: Final = ("n", "rated", "ndcg", "ndcg2", "rank", "rank2")
 """Last axis: lists, those with a relevant item, and of these the sums of NDCG and of the reciprocal rank in steps of
@@ -28,9 +28,7 @@ def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:
 
 def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     amounts = _amounts(rows)
-    slots = np.zeros((len(rows), 1 + rows["slices"].shape[1]), np.int64)
-    slots[:, 1:] = rows["slices"]
-    slots[:, 1:] += 1
+    slots = slice_rows(rows)
     bucket = rows["bucket"].astype(np.int64)
     for j in range(len(SUMS)):
         yield Cells("list_sums", slots * len(SUMS) + j, amounts[:, j])

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import numpy as np
-
 from sentinel.stats.losses import brier_losses, log_losses
 from sentinel.summaries import fixed_point
-from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
-from sentinel.summaries.rows import Rows
+from sentinel.summaries.rows import Rows, slice_rows
 from sentinel.summaries.view import bit_scores, outcome_bits
 
 LOSSES = ("log_loss", "brier")
@@ -28,9 +26,7 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     for losses in (log_losses(scores, outcome), brier_losses(scores, outcome)):
         columns.append(fixed_point.encode(losses))
         columns.append(fixed_point.encode(losses * losses, fixed_point.SQUARE_SCALE_BITS))
-    slots = np.zeros((len(rows), 1 + rows["slices"].shape[1]), np.int64)
-    slots[:, 1:] = rows["slices"]
-    slots[:, 1:] += 1
+    slots = slice_rows(rows)
     slots *= 2
     slots += outcome[:, None]
     slots *= len(columns)
@@ -39,6 +35,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
         slots += 1
 
 
-KIND = SummaryKind(
-    "losses", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
-)
+KIND = SummaryKind("losses", EVERY_TASK, _arrays, on_outcomes=_on_outcomes)

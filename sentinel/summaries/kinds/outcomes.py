@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 from sentinel.summaries.view import outcome_bits
@@ -27,6 +27,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     yield Cells("slice_outcomes", cells * 2 + outcome[:, None])
 
 
-KIND = SummaryKind(
-    "outcomes", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_outcomes=_on_outcomes
-)
+KIND = SummaryKind("outcomes", EVERY_TASK, _arrays, on_outcomes=_on_outcomes)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, Cells, SummaryKind, add_counts
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, Cells, SummaryKind, add_counts
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 from sentinel.summaries.trained import N_MARKS
@@ -34,6 +34,4 @@ def _on_outcomes(layout: Layout, rows: Rows) -> Iterator[Cells]:
     yield Cells("overlap_outcomes", (seen * layout.n_score_bins + rows["score_bin"]) * 2 + outcome)
 
 
-KIND = SummaryKind(
-    "overlap", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, _on_predictions, _on_outcomes
-)
+KIND = SummaryKind("overlap", EVERY_TASK, _arrays, _on_predictions, _on_outcomes)

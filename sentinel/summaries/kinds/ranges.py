@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, Summary, SummaryKind
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, Summary, SummaryKind
 from sentinel.summaries.checks import OUTSIDE
 from sentinel.summaries.layout import BIN_INVALID, BIN_MISSING, Layout
 from sentinel.summaries.rows import Rows
@@ -35,6 +35,4 @@ def _on_checks(layout: Layout, arrays: Arrays, checked: Rows) -> None:
     arrays["outside_range"] += np.count_nonzero(checked["facts"] & OUTSIDE, axis=0)
 
 
-KIND = SummaryKind(
-    "ranges", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_checks=_on_checks
-)
+KIND = SummaryKind("ranges", EVERY_TASK, _arrays, on_checks=_on_checks)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sentinel.summaries.algebra import Arrays, ArraySpec, SummaryKind, add_counts
+from sentinel.summaries.algebra import EVERY_TASK, Arrays, ArraySpec, SummaryKind, add_counts
 from sentinel.summaries.layout import Layout
 from sentinel.summaries.rows import Rows
 
@@ -25,6 +25,4 @@ def _on_predictions(layout: Layout, arrays: Arrays, rows: Rows) -> None:
     add_counts(arrays["slice_scores"], cells)
 
 
-KIND = SummaryKind(
-    "scores", frozenset({"binary", "multiclass", "regression", "ranking"}), _arrays, on_predictions=_on_predictions
-)
+KIND = SummaryKind("scores", EVERY_TASK, _arrays, on_predictions=_on_predictions)

@@ -15,11 +15,8 @@ from sentinel.stats.losses import log_losses
 from sentinel.summaries import fixed_point
 from sentinel.summaries.algebra import ArraySpec, Cells, SummaryKind
 from sentinel.summaries.layout import Layout, kept
-from sentinel.summaries.rows import Rows
+from sentinel.summaries.rows import N_CODES, Rows
 from sentinel.summaries.view import bit_scores, outcome_bits
-
-N_CODES = 256
-"""Bins that a row can name."""
 
 
 def _arrays(layout: Layout) -> Mapping[str, ArraySpec]:

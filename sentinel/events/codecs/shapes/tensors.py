@@ -142,7 +142,7 @@ def _contents(contents: Mapping[str, Any], place: str) -> list[Any]:
 
 
 def _whole(value: object) -> object:
-    return int(value) if isinstance(value, str) and value.lstrip("-").isdecimal() and len(value) < 25 else value
+    return int(value) if isinstance(value, str) and value.removeprefix("-").isdecimal() and len(value) < 25 else value
 
 
 def _text_of(value: object) -> object:
