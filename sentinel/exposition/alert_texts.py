@@ -5,6 +5,8 @@ Every query is held to the job and namespace of the alert, so that two installat
 
 from __future__ import annotations
 
+from sentinel.evaluation.residuals import IN_UNITS
+
 _MODEL_LABELS = ("job", "namespace", "model", "version")
 _LEAST_SHARE = 0.005  # less would be printed as 0 %
 _LEAST_INDEX = 0.1  # a stability index below is no move worth a word
@@ -12,9 +14,17 @@ _LEAST_INDEX = 0.1  # a stability index below is no move worth a word
 MODEL = "Model {{ $labels.model }}, version {{ $labels.version }}"
 
 
-def finding_value(metric: str, form: str = "%.3f") -> str:
+DIGITS = (
+    f'{{{{ $form := "%.3f" }}}}{{{{ if match "^({"|".join(sorted(IN_UNITS))})$" $labels.metric }}}}'
+    '{{ $form = "%.4g" }}{{ end }}'
+)
+"""Comes before every :func:`finding_value`: a loss in the unit of the outcome may be in millions, or in thousandths."""
+
+
+def finding_value(metric: str, form: str | None = None) -> str:
     """One number of the finding that the alert is about, or ``unknown``."""
-    return _first(_asked(metric, "metric", "slice"), f'value | printf "{form}"')
+    asked = "$form" if form is None else f'"{form}"'
+    return _first(_asked(metric, "metric", "slice"), f"value | printf {asked}")
 
 
 def model_value(metric: str, form: str) -> str:
@@ -60,11 +70,11 @@ def _listed(asked: str, item: str) -> str:
 
 
 GAP = (
-    f"in {{{{ $labels.metric }}}} over slice {{{{ $labels.slice }}}} the gap is {finding_value('sentinel_gap')} "
-    f"(95 % bounds {finding_value('sentinel_gap_lower')} to {finding_value('sentinel_gap_upper')}; above 0 live is "
-    f"worse): offline {finding_value('sentinel_offline_estimate')}, live "
-    f"{finding_value('sentinel_online_estimate')}, log evidence "
-    f"{finding_value('sentinel_gap_log_evidence', '%.1f')}."
+    f"{DIGITS}in {{{{ $labels.metric }}}} over slice {{{{ $labels.slice }}}} "
+    f"the gap is {finding_value('sentinel_gap')} (95 % bounds {finding_value('sentinel_gap_lower')} "
+    f"to {finding_value('sentinel_gap_upper')}; above 0 live is worse): "
+    f"offline {finding_value('sentinel_offline_estimate')}, live {finding_value('sentinel_online_estimate')}, "
+    f"log evidence {finding_value('sentinel_gap_log_evidence', '%.1f')}."
 )
 VERDICT = f"Likeliest cause: {verdict()}."
 CAUSES = f"Causes by probability: {ranking('sentinel_cause_probability_ratio', 3, 'cause')}."

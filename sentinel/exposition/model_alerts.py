@@ -6,6 +6,7 @@ from sentinel.exposition.alert_pieces import BASELINE_AGE, HOLD, KEEP
 from sentinel.exposition.alert_texts import (
     CAUSES,
     COVERAGE,
+    DIGITS,
     FAULTS,
     GAP,
     MODEL,
@@ -122,7 +123,7 @@ DECIDED: tuple[AlertRule, ...] = (
         "SentinelInsufficientEvidence",
         ("info",),
         "Not enough is known yet to say whether live performance keeps what offline validation promised.",
-        "in {{ $labels.metric }} over slice {{ $labels.slice }} no gap below "
+        f"{DIGITS}in {{{{ $labels.metric }}}} over slice {{{{ $labels.slice }}}} no gap below "
         f"{finding_value('sentinel_minimum_detectable_gap')} can be proved. "
         f"Outcomes cover {COVERAGE} of the predictions that are old enough. "
         "Time may mend it; a small or one-sided validation set will not.",

@@ -141,7 +141,8 @@ def test_nothing_of_an_event_is_kept_or_told_and_what_is_mended_is_sent_again(
         status = main(["dead-letters", more[0], "--config", str(path), *more[1:]])
         return status, capsys.readouterr().out
 
-    listed = [json.loads(command("list", "--json", "--limit", "99", "--from", place)[1]) for place in ("file", "topic")]
+    as_json = ("list", "--format", "json", "--limit", "99", "--from")
+    listed = [json.loads(command(*as_json, place)[1]) for place in ("file", "topic")]
     assert listed[0]["counts"] == listed[1]["counts"] == {why: refused.count(why) for why in refused}
     places = {(one["letter"], one["reason"], one["hash"]) for one in listed[0]["letters"]}
     assert places == {(one["letter"], one["reason"], one["hash"]) for one in listed[1]["letters"]}

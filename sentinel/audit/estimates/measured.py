@@ -19,7 +19,7 @@ def share_of(n: float, of: float) -> Interval:
     Examples
     --------
     >>> share_of(5, 10)
-    Interval(value=0.5, lower=0.236..., upper=0.763...)
+    Interval(value=0.5, lower=0.2366, upper=0.7634)
     """
     bounds = wilson_interval(n, max(of, 1))
     return Interval(value=n / max(of, 1), lower=bounds.lower, upper=bounds.upper)
