@@ -38,9 +38,9 @@ coverage: $(VENV)/.ready-dev ## the same under branch coverage, by package
 	$(BIN)/coverage run -m pytest -n $(WORKERS) --dist worksteal --doctest-modules $(TESTS)
 	$(BIN)/coverage combine --quiet
 	@for package in sentinel/*/; do \
-		printf '%-24s %s %%\n' "$$package" "$$($(BIN)/coverage report --format=total --include="$$package**")"; \
+		printf '%-24s %s %%\n' "$$package" "$$($(BIN)/coverage report --format=total --precision=1 --include="$$package**")"; \
 	done | grep -v __pycache__
-	@printf '%-24s %s %%\n' all "$$($(BIN)/coverage report --format=total)"
+	@printf '%-24s %s %%\n' all "$$($(BIN)/coverage report --format=total --precision=1)"
 
 check: $(VENV)/.ready-dev ## style, types, layers, configurations, alert rules, scripts
 	$(BIN)/ruff check .
