@@ -124,9 +124,10 @@ def closeness(
     and the law is a gamma law with the binomial variance, sum 2 + (1 - 6 f (1 - f)) / (m f (1 - f)), where that is
     the larger one.
 
-    Simulated by ``benchmarks.encoded_features``: of honest features (counts, amounts, scores and log-odds rounded, entity
+    ``benchmarks.encoded_features`` simulates: of honest features (counts, amounts, scores and log-odds rounded, entity
     attributes, lagged, out-of-fold and training-fitted encodings) far fewer than the level come below it, so it is
-    conservative; what share of true encodings it finds, by rows, groups and base rate, stands in ``explanation/verdict``.
+    conservative. What share of true encodings is found, by rows, groups and base rate, stands in the explanation of
+    the verdict.
 
     Examples
     --------
