@@ -1,12 +1,18 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and read whole or refused."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from sentinel.errors import FatalError
+import msgspec
+
+from sentinel.errors import CorruptArtifactError, FatalError
+
+_Document = TypeVar("_Document")
 
 
 def replace_file(path: str | os.PathLike[str], data: bytes) -> None:
@@ -49,6 +55,33 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
         replace_file(path, data)
     except OSError as error:
         raise FatalError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from error
+
+
+def read_document(path: str | os.PathLike[str], decode: Callable[[bytes], _Document], what: str) -> _Document:
+    """Read a file of JSON that sentinel wrote.
+
+    Parameters
+    ----------
+    path : path
+    decode : callable
+        Bytes in, the document out.
+    what : str
+        What it is to be, in the message: "sentinel report".
+
+    Raises
+    ------
+    FatalError
+        If the file cannot be read.
+    CorruptArtifactError
+        If it holds something else.
+    """
+    source = os.fspath(path)
+    try:
+        return decode(Path(path).read_bytes())
+    except OSError as error:
+        raise FatalError(f"cannot read {source}: {error.strerror}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CorruptArtifactError(f"{source} is no {what}: {error}") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-
-import msgspec
 
 from sentinel.diagnosis.report import Report, from_json
-from sentinel.errors import CorruptArtifactError, FatalError
+from sentinel.whole_files import read_document
 
 
 def load_report(path: str | os.PathLike[str]) -> Report:
@@ -21,10 +18,4 @@ def load_report(path: str | os.PathLike[str]) -> Report:
     CorruptArtifactError
         If it is no report of this version.
     """
-    source = os.fspath(path)
-    try:
-        return from_json(Path(path).read_bytes())
-    except OSError as error:
-        raise FatalError(f"cannot read {source}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptArtifactError(f"{source} is no sentinel report: {error}") from error
+    return read_document(path, from_json, "sentinel report")

@@ -16,8 +16,8 @@ def test_ten_thousand_series_in_twenty_milliseconds() -> None:
     seconds, n_series = snapshot_seconds(10_000, rounds=7)
     assert 9_900 < n_series < 10_200
     library = children_seconds(n_series, rounds=3)
-    # A loaded machine and a tracer slow both: what is over the budget must then be so for the library too.
-    assert seconds < max(BUDGET_SECONDS, library / (1.5 * MIN_RATIO))
+    # A loaded machine slows both: what is over the budget must then be so for the library too.
+    assert seconds < max(BUDGET_SECONDS, library / (2 * MIN_RATIO))
     assert library / seconds >= MIN_RATIO
 
 

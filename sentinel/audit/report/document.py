@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from sentinel.audit.findings import AuditReport
-from sentinel.errors import CorruptArtifactError, FatalError
+from sentinel.errors import FatalError
+from sentinel.whole_files import read_document
 
 
 def to_json(report: AuditReport) -> bytes:
@@ -39,13 +40,7 @@ def read_report(path: str | os.PathLike[str]) -> AuditReport:
     CorruptArtifactError
         If it is no audit of this version.
     """
-    source = os.fspath(path)
-    try:
-        return from_json(Path(path).read_bytes())
-    except OSError as error:
-        raise FatalError(f"cannot read {source}: {error.strerror}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise CorruptArtifactError(f"{source} is no audit of sentinel: {error}") from error
+    return read_document(path, from_json, "audit of sentinel")
 
 
 def audit_schema() -> dict[str, Any]:
